@@ -1,0 +1,118 @@
+import { computeAccess } from '../shared/domain/access.ts'
+import { compileDirectory, type Directory } from '../shared/domain/directory.ts'
+import type { Policy } from '../shared/domain/policy.ts'
+import { CommandError } from './command-error.ts'
+import type { Stack } from './stack.ts'
+
+export type ApplyDeps = Pick<Stack, 'directories' | 'access' | 'queue'> & {
+  readonly report: (line: string) => void
+  readonly clock: () => Date
+  readonly wait: (milliseconds: number) => Promise<void>
+  readonly waitSeconds: number
+}
+
+type Target = { readonly cluster: string; readonly principal: string }
+
+const pollMs = 250
+
+/** Principals that grants name and the clusters where they get something; topics are not known here and not needed. */
+const namedTargets = (directory: Directory, now: Date): readonly Target[] => {
+  const names = new Set(directory.grants.flatMap((grant) => grant.principals ?? []))
+  return [...names].flatMap((principal) =>
+    [...directory.clusters.keys()]
+      .filter((cluster) => mayNeedAccess(directory, cluster, principal, now))
+      .map((cluster) => ({ cluster, principal })),
+  )
+}
+
+const mayNeedAccess = (directory: Directory, cluster: string, principal: string, now: Date): boolean =>
+  directory.clusters.get(cluster)?.adminSecret !== undefined &&
+  directory.routes.some((route) => route.cluster === cluster) &&
+  (computeAccess(directory, cluster, { name: principal, labels: {} }, new Set(), now).length > 0 ||
+    directory.grants.some((grant) => grant.principals?.includes(principal)))
+
+const targetKey = ({ cluster, principal }: Target): string => `${cluster}\n${principal}`
+
+const uniqueTargets = (targets: readonly Target[]): readonly Target[] => [
+  ...new Map(targets.map((target) => [targetKey(target), target])).values(),
+]
+
+/**
+ * Additions, flip, removals: nothing that was promised stops working before, and nothing new is promised before it works.
+ * Killed anywhere, the policy that was in force still is, and the same command picks up where it stopped.
+ */
+export const applyPolicy = async (policy: Policy, deps: ApplyDeps): Promise<'applied' | 'unchanged'> => {
+  const { directories, access, queue, report, clock, wait, waitSeconds } = deps
+  const hash = await directories.writePolicy(policy)
+  let pointer = await directories.readPointer()
+  if (pointer.policy === hash && pointer.next === undefined) {
+    report(`unchanged: revision ${pointer.revision} already is ${hash}`)
+    return 'unchanged'
+  }
+  const now = clock()
+  const next = compileDirectory(policy, hash).directory
+  const current =
+    pointer.policy === undefined
+      ? undefined
+      : compileDirectory(await directories.readPolicy(pointer.policy), pointer.policy).directory
+
+  const known = (
+    await Promise.all(
+      [...new Set([...next.clusters.keys(), ...(current?.clusters.keys() ?? [])])].map((cluster) =>
+        access.list(cluster),
+      ),
+    )
+  ).flat()
+  const leftBehind = known.find(({ cluster, acls }) => acls.length > 0 && !next.clusters.has(cluster))
+  if (leftBehind !== undefined)
+    throw new CommandError(
+      `the cluster \`${leftBehind.cluster}\` still has access of \`${leftBehind.principal}\`; remove its routes, apply, and then remove the cluster`,
+    )
+
+  if (pointer.next !== hash) {
+    const { revision, policy: inForce, denied } = pointer
+    if (!(await directories.swapPointer(revision, { policy: inForce, next: hash, denied }))) throw changedMeanwhile()
+    pointer = { revision: revision + 1, policy: inForce, next: hash, denied }
+  }
+
+  const named = namedTargets(next, now)
+  const additions = uniqueTargets([...named, ...known.filter(({ cluster }) => next.clusters.has(cluster))])
+  for (const target of additions)
+    await queue.send({ kind: 'access', cluster: target.cluster, principal: target.principal })
+  report(`access of ${additions.length} principals queued`)
+  await waitForAccess(named, hash)
+
+  const { revision, denied } = pointer
+  if (!(await directories.swapPointer(revision, { policy: hash, next: undefined, denied }))) throw changedMeanwhile()
+  report(`revision ${revision + 1} is in force: ${hash}`)
+
+  const removals = uniqueTargets([
+    ...(current === undefined ? [] : namedTargets(current, now)).filter(({ cluster }) => next.clusters.has(cluster)),
+    ...known.filter(({ cluster }) => next.clusters.has(cluster)),
+  ])
+  for (const target of removals)
+    await queue.send({ kind: 'access', cluster: target.cluster, principal: target.principal })
+  if (removals.length > 0) report(`removals of ${removals.length} principals queued`)
+  return 'applied'
+
+  async function waitForAccess(targets: readonly Target[], policyHash: string): Promise<void> {
+    const deadline = clock().getTime() + waitSeconds * 1000
+    let waiting = targets
+    while (waiting.length > 0) {
+      const states = await Promise.all(
+        waiting.map(async (target) => ({ target, applied: await access.read(target.cluster, target.principal) })),
+      )
+      waiting = states.filter(({ applied }) => !applied?.policies.includes(policyHash)).map(({ target }) => target)
+      const first = waiting[0]
+      if (first === undefined) return
+      if (clock().getTime() > deadline)
+        throw new CommandError(
+          `the access of \`${first.principal}\` on \`${first.cluster}\` is not there after ${waitSeconds} s; the old policy stays in force: look at the log of the rotate function, then apply again`,
+        )
+      await wait(pollMs)
+    }
+  }
+}
+
+const changedMeanwhile = (): CommandError =>
+  new CommandError('somebody else changed the directory meanwhile; the old policy stays in force: apply again')

@@ -1,0 +1,54 @@
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { fromTemporaryCredentials } from '@aws-sdk/credential-providers'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import * as z from 'zod'
+import { createAccessStore } from '../shared/store/access-store.ts'
+import { createDirectoryStore } from '../shared/store/directory-store.ts'
+import { createQueue } from '../shared/store/queue.ts'
+import { CommandError } from './command-error.ts'
+
+const outputsSchema = z.object({
+  IssuerUrl: z.string(),
+  DirectoryTableName: z.string(),
+  AccessTableName: z.string(),
+  QueueUrl: z.string(),
+  OperatorRoleArn: z.string(),
+})
+
+/**
+ * The deployed stack, reached with the operator role that it made: the caller's own credentials only read the stack's
+ * outputs and assume the role.
+ */
+export const openStack = async (stackName: string) => {
+  const found = await new CloudFormationClient({})
+    .send(new DescribeStacksCommand({ StackName: stackName }))
+    .catch((error: Error) => {
+      throw new CommandError(
+        `cannot read the stack \`${stackName}\` (${error.message}); deploy it or name it with --stack`,
+      )
+    })
+  const outputs = outputsSchema.safeParse(
+    Object.fromEntries(
+      (found.Stacks?.[0]?.Outputs ?? []).map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]),
+    ),
+  )
+  if (!outputs.success)
+    throw new CommandError(`the stack \`${stackName}\` is no Switchboard of this version; deploy it again`)
+  const { IssuerUrl, DirectoryTableName, AccessTableName, QueueUrl, OperatorRoleArn } = outputs.data
+  const credentials = fromTemporaryCredentials({
+    params: { RoleArn: OperatorRoleArn, RoleSessionName: 'switchboard-cli' },
+  })
+  const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient({ credentials }), {
+    marshallOptions: { removeUndefinedValues: true },
+  })
+  return {
+    issuerUrl: IssuerUrl,
+    directories: createDirectoryStore(dynamo, DirectoryTableName),
+    access: createAccessStore(dynamo, AccessTableName),
+    queue: createQueue(new SQSClient({ credentials }), QueueUrl),
+  }
+}
+
+export type Stack = Awaited<ReturnType<typeof openStack>>

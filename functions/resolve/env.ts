@@ -1,0 +1,18 @@
+import * as z from 'zod'
+import { parseEnv } from '../../shared/env.ts'
+
+const resolveEnvSchema = z.object({
+  ISSUER_URL: z.url(),
+  DIRECTORY_TABLE: z.string().min(1),
+  LEASES_TABLE: z.string().min(1),
+  ACCESS_TABLE: z.string().min(1),
+  QUEUE_URL: z.url(),
+  SIGNING_KEY_SECRET_ARN: z.string().min(1),
+  DEVELOPMENT: z.enum(['true', 'false']),
+})
+
+/** What the resolve function is told by its deployment; `infra` must set every one of them. */
+export type ResolveEnv = z.infer<typeof resolveEnvSchema>
+
+/** @throws Error naming every variable that is missing or malformed */
+export const parseResolveEnv = (env: NodeJS.ProcessEnv): ResolveEnv => parseEnv('resolve', resolveEnvSchema, env)

@@ -1,0 +1,62 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { createAuthenticator } from '../../shared/identity/authenticator.ts'
+import { createIssuerKeys } from '../../shared/identity/issuer-keys.ts'
+import { createSigningKeyCache } from '../../shared/secrets/signing-key-cache.ts'
+import { createSigningKeyStore } from '../../shared/secrets/signing-key-store.ts'
+import { createAccessStore } from '../../shared/store/access-store.ts'
+import { createDirectoryCache } from '../../shared/store/directory-cache.ts'
+import { createDirectoryStore } from '../../shared/store/directory-store.ts'
+import { createLeaseStore } from '../../shared/store/lease-store.ts'
+import { createQueue } from '../../shared/store/queue.ts'
+import { createTelemetry, metricNames } from '../../shared/telemetry.ts'
+import { parseResolveEnv } from './env.ts'
+import { createHandler } from './handler.ts'
+import { createResolve } from './resolve.ts'
+import { createRoutes } from './routes.ts'
+
+const env = parseResolveEnv(process.env)
+const clock = () => new Date()
+const telemetry = createTelemetry('resolve')
+const client = { requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000 }, maxAttempts: 3 }
+const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient(client), {
+  marshallOptions: { removeUndefinedValues: true },
+})
+const onStale = (error: unknown) => {
+  telemetry.count(metricNames.stale)
+  telemetry.error('serving what is held', error)
+}
+const signingKeys = createSigningKeyCache(
+  createSigningKeyStore(new SecretsManagerClient(client), env.SIGNING_KEY_SECRET_ARN),
+  clock,
+  onStale,
+)
+const routes = createRoutes({
+  issuerUrl: env.ISSUER_URL,
+  directories: createDirectoryCache(createDirectoryStore(dynamo, env.DIRECTORY_TABLE), clock, onStale),
+  authenticate: createAuthenticator({
+    issuerKeys: createIssuerKeys({
+      fetch,
+      clock,
+      development: env.DEVELOPMENT === 'true',
+      onFailure: (issuer, error) => telemetry.error('issuer keys cannot be read', error, { issuer }),
+    }),
+    ownIssuer: env.ISSUER_URL,
+    clock,
+  }),
+  resolve: createResolve({
+    issuerUrl: env.ISSUER_URL,
+    access: createAccessStore(dynamo, env.ACCESS_TABLE),
+    leases: createLeaseStore(dynamo, env.LEASES_TABLE),
+    queue: createQueue(new SQSClient(client), env.QUEUE_URL),
+    signingKeys,
+    telemetry,
+    clock,
+    random: Math.random,
+  }),
+  signingKeys,
+})
+
+export const handler = createHandler(routes, telemetry)

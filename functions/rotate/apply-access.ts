@@ -1,0 +1,89 @@
+import type { AclAdmin, UserAcl } from '../../shared/clusters/kafka/acl-admin.ts'
+import { type Acl, compareAccess, computeAccess } from '../../shared/domain/access.ts'
+import type { Cluster } from '../../shared/domain/cluster.ts'
+import { compileDirectory, type Directory } from '../../shared/domain/directory.ts'
+import { kafkaUser } from '../../shared/domain/principal.ts'
+import type { AccessStore } from '../../shared/store/access-store.ts'
+import type { DirectoryStore } from '../../shared/store/directory-store.ts'
+import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
+
+/** Makes a cluster have exactly the access that these principals must have there. Repeating it changes nothing. */
+export type ApplyAccess = (cluster: string, principals: readonly string[]) => Promise<void>
+
+export type ApplyAccessDeps = {
+  readonly directories: Pick<DirectoryStore, 'readPointer' | 'readPolicy'>
+  readonly access: Pick<AccessStore, 'read' | 'recordApplied'>
+  readonly openAdmin: (cluster: Cluster) => Promise<AclAdmin>
+  readonly telemetry: Telemetry
+  readonly clock: () => Date
+}
+
+type Wanted = { readonly principal: string; readonly user: string; readonly acls: readonly Acl[] }
+
+export const createApplyAccess = ({
+  directories,
+  access,
+  openAdmin,
+  telemetry,
+  clock,
+}: ApplyAccessDeps): ApplyAccess => {
+  /** The policy in force, and during an apply the next one too: what either wants must be there. */
+  const readDirectories = async (): Promise<{ directories: readonly Directory[]; denied: readonly string[] }> => {
+    const { policy, next, denied } = await directories.readPointer()
+    const hashes = [...new Set([policy, next].filter((hash) => hash !== undefined))]
+    const compiled = await Promise.all(
+      hashes.map(async (hash) => compileDirectory(await directories.readPolicy(hash), hash).directory),
+    )
+    return { directories: compiled, denied }
+  }
+
+  return async (clusterName, principals) => {
+    const now = clock()
+    const { directories: all, denied } = await readDirectories()
+    const cluster = all.findLast((directory) => directory.clusters.has(clusterName))?.clusters.get(clusterName)
+    if (cluster === undefined) {
+      telemetry.warn('a message names a cluster that no policy has', { cluster: clusterName })
+      return
+    }
+    const admin = await openAdmin(cluster)
+    try {
+      const topics = await admin.listTopics()
+      const wanted = await Promise.all(
+        [...new Set(principals)].map(async (principal): Promise<Wanted> => {
+          const labels = (await access.read(clusterName, principal))?.labels ?? {}
+          const acls = denied.includes(principal)
+            ? []
+            : all.flatMap((directory) =>
+                computeAccess(directory, clusterName, { name: principal, labels }, topics, now),
+              )
+          const prefix = all.findLast(() => true)?.kafkaUserPrefix ?? ''
+          return { principal, user: kafkaUser(prefix, principal), acls }
+        }),
+      )
+      const present = await admin.describe(wanted.map(({ user }) => user))
+      const add: UserAcl[] = []
+      const remove: UserAcl[] = []
+      for (const { user, acls } of wanted) {
+        const change = compareAccess(present.get(user) ?? [], acls)
+        add.push(...change.add.map((acl) => ({ user, acl })))
+        remove.push(...change.remove.map((acl) => ({ user, acl })))
+      }
+      // what is wanted comes before what is not, so that nothing that was promised stops working in between
+      await admin.create(add)
+      await admin.remove(remove)
+      await admin.settled(add, remove)
+      const policies = all.map((directory) => directory.hash)
+      for (const { principal, acls } of wanted)
+        await access.recordApplied({ cluster: clusterName, principal, acls, policies }, now)
+      telemetry.count(metricNames.accessApplied)
+      telemetry.info('access applied', {
+        cluster: clusterName,
+        principals: wanted.map(({ principal }) => principal),
+        added: add.length,
+        removed: remove.length,
+      })
+    } finally {
+      await admin.close()
+    }
+  }
+}

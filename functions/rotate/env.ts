@@ -1,0 +1,15 @@
+import * as z from 'zod'
+import { parseEnv } from '../../shared/env.ts'
+
+const rotateEnvSchema = z.object({
+  ISSUER_URL: z.url(),
+  DIRECTORY_TABLE: z.string().min(1),
+  ACCESS_TABLE: z.string().min(1),
+  SIGNING_KEY_SECRET_ARN: z.string().min(1),
+})
+
+/** What the rotate function is told by its deployment; `infra` must set every one of them. */
+export type RotateEnv = z.infer<typeof rotateEnvSchema>
+
+/** @throws Error naming every variable that is missing or malformed */
+export const parseRotateEnv = (env: NodeJS.ProcessEnv): RotateEnv => parseEnv('rotate', rotateEnvSchema, env)

@@ -1,0 +1,96 @@
+import type { ChannelPattern } from './channel.ts'
+
+/**
+ * First match over ordered patterns. Each node knows the smallest rule index below it, so a search that has found
+ * rule 7 never enters a branch whose best rule is 8, whatever the number of rules.
+ */
+export type ChannelTrie = { readonly domains: Map<string, TrieNode> }
+
+type TrieNode = {
+  smallest: number
+  literals: Map<string, TrieNode> | undefined
+  one: TrieNode | undefined
+  /** Rules that end in `**` here, ascending. */
+  rest: number[] | undefined
+  /** Rules that end here, ascending. */
+  ends: number[] | undefined
+}
+
+const createNode = (): TrieNode => ({
+  smallest: Number.POSITIVE_INFINITY,
+  literals: undefined,
+  one: undefined,
+  rest: undefined,
+  ends: undefined,
+})
+
+export const createChannelTrie = (): ChannelTrie => ({ domains: new Map() })
+
+/** Indices must be added in ascending order. */
+export const addPattern = (trie: ChannelTrie, pattern: ChannelPattern, index: number): void => {
+  let node = trie.domains.get(pattern.domain)
+  if (node === undefined) {
+    node = createNode()
+    trie.domains.set(pattern.domain, node)
+  }
+  for (const segment of pattern.segments) {
+    node.smallest = Math.min(node.smallest, index)
+    if (segment.kind === 'rest') {
+      node.rest = [...(node.rest ?? []), index]
+      return
+    }
+    let next: TrieNode | undefined = segment.kind === 'literal' ? node.literals?.get(segment.text) : node.one
+    if (next === undefined) {
+      next = createNode()
+      if (segment.kind === 'one') node.one = next
+      else {
+        node.literals ??= new Map()
+        node.literals.set(segment.text, next)
+      }
+    }
+    node = next
+  }
+  node.smallest = Math.min(node.smallest, index)
+  node.ends ??= []
+  node.ends.push(index)
+}
+
+/** The smallest rule index whose pattern has the channel and that `accepts` takes. */
+export const firstMatch = (
+  trie: ChannelTrie,
+  domain: string,
+  segments: readonly string[],
+  accepts: (index: number) => boolean = () => true,
+): number | undefined => {
+  let best = Number.POSITIVE_INFINITY
+  const take = (indices: readonly number[] | undefined): void => {
+    if (indices === undefined) return
+    for (const index of indices) {
+      if (index >= best) return
+      if (accepts(index)) {
+        best = index
+        return
+      }
+    }
+  }
+  const visit = (node: TrieNode, depth: number): void => {
+    if (node.smallest >= best) return
+    const segment = segments[depth]
+    if (segment === undefined) {
+      take(node.ends)
+      return
+    }
+    take(node.rest)
+    const literal = node.literals?.get(segment)
+    const { one } = node
+    if (literal !== undefined && one !== undefined) {
+      const [nearer, farther] = literal.smallest <= one.smallest ? [literal, one] : [one, literal]
+      visit(nearer, depth + 1)
+      visit(farther, depth + 1)
+    } else if (literal !== undefined) visit(literal, depth + 1)
+    else if (one !== undefined) visit(one, depth + 1)
+  }
+  const root = trie.domains.get(domain)
+  if (root !== undefined) visit(root, 0)
+  return best === Number.POSITIVE_INFINITY ? undefined : best
+}

@@ -1,0 +1,37 @@
+/** How a credential is made; the mechanism on the wire follows from it. */
+export type CredentialKind = 'jwt'
+
+export type SecurityProtocol = 'SASL_PLAINTEXT' | 'SASL_SSL'
+
+/** What brokers advertise under one name; `network` says from where it is reachable. */
+export type Listener = {
+  readonly name: string
+  readonly network: string | undefined
+  readonly bootstrap: string
+  readonly security: SecurityProtocol
+}
+
+export type Cluster = {
+  readonly name: string
+  readonly provider: 'kafka'
+  readonly auth: readonly CredentialKind[]
+  readonly listeners: readonly Listener[]
+  /** Certificate authority in PEM, when it is not a public one. */
+  readonly ca: string | undefined
+  /** `aud` of our tokens for this cluster; undefined: `<issuer>/clusters/<name>`. */
+  readonly audience: string | undefined
+  readonly labels: Readonly<Record<string, string>>
+  readonly adminSecret: string | undefined
+  readonly quarantined: boolean
+}
+
+/** The audience that the cluster's brokers expect of our tokens. */
+export const clusterAudience = (cluster: Cluster, issuerUrl: string): string =>
+  cluster.audience ?? `${issuerUrl.replace(/\/$/, '')}/clusters/${cluster.name}`
+
+/** Who rotate is on a self-managed cluster. */
+export type AdminCredential = {
+  readonly username: string
+  readonly password: string
+  readonly mechanism: 'SCRAM-SHA-512' | 'SCRAM-SHA-256' | 'PLAIN'
+}

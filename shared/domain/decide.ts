@@ -1,0 +1,148 @@
+import { type AccessPath, selectAccessPath } from './access-path.ts'
+import type { Channel } from './channel.ts'
+import type { Cluster } from './cluster.ts'
+import { type Directory, selectGrant, selectRoute, topicOf } from './directory.ts'
+import { type Action, allowsGroup, type Grant } from './grant.ts'
+import { type Intent, wishes } from './intent.ts'
+import { afterSeconds, type LeaseLimit, type LeaseTimes, leaseTimes } from './lease.ts'
+import type { Principal } from './principal.ts'
+import { type ClientRole, defaultProfileName, type Profile } from './profile.ts'
+import type { Route } from './route.ts'
+
+/** One channel of one action, decided. */
+export type Admission = {
+  readonly action: Action
+  readonly channel: Channel
+  readonly topic: string
+  readonly grant: Grant
+  readonly route: Route
+}
+
+/** Everything one cluster contributes to the answer. */
+export type ConnectionDecision = {
+  readonly cluster: Cluster
+  readonly path: AccessPath
+  readonly admissions: readonly Admission[]
+  readonly profiles: { readonly producer: Profile | undefined; readonly consumer: Profile | undefined }
+  readonly group: string | undefined
+}
+
+export type DenyReason =
+  | 'principal_denied'
+  | 'no_grant'
+  | 'group_not_granted'
+  | 'no_route'
+  | 'no_topic'
+  | 'cluster_quarantined'
+  | 'no_access_path'
+  | 'unknown_profile'
+
+/** Denial is data: it is audited like an allowance, and the caller learns only what its code says. */
+export type Decision =
+  | { readonly outcome: 'allow'; readonly connections: readonly ConnectionDecision[]; readonly times: LeaseTimes }
+  | {
+      readonly outcome: 'deny'
+      readonly rule: 1 | 2 | 3 | 4 | 5
+      readonly reason: DenyReason
+      /** The field of the intent that was refused, an RFC 6901 pointer. */
+      readonly pointer: string
+    }
+
+export type DecideContext = {
+  readonly directory: Directory
+  readonly denied: readonly string[]
+  readonly now: Date
+  /** 0 to 1. */
+  readonly jitter: number
+}
+
+const roleOf: Record<Action, ClientRole> = { produce: 'producer', consume: 'consumer' }
+
+/** The caller's wish, else what the first route says, else the default. */
+const selectProfile = (
+  directory: Directory,
+  role: ClientRole,
+  wish: string | undefined,
+  routes: readonly Route[],
+): Profile | undefined => {
+  const name = wish ?? routes.find((route) => route.profiles[role] !== undefined)?.profiles[role] ?? defaultProfileName
+  // a policy's profile of the same name stands behind the built-in ones and wins
+  return directory.profiles.findLast((profile) => profile.name === name && profile.role === role)
+}
+
+/** Rules 2 to 6, in their order; rule 1 named the principal. Pure: the same facts give the same decision. */
+export const decide = (
+  principal: Principal,
+  intent: Intent,
+  { directory, denied, now, jitter }: DecideContext,
+): Decision => {
+  if (denied.includes(principal.name)) return { outcome: 'deny', rule: 1, reason: 'principal_denied', pointer: '' }
+
+  const group = intent.consume.length > 0 ? (intent.group ?? principal.name) : undefined
+  const byCluster = new Map<string, Admission[]>()
+  for (const { action, channel, pointer } of wishes(intent)) {
+    const allows = (grant: Grant): boolean =>
+      action === 'produce' || group === undefined || allowsGroup(grant, principal.name, group)
+    const grant = selectGrant(directory, principal, action, channel, now, allows)
+    if (grant === undefined) {
+      const withoutGroup = selectGrant(directory, principal, action, channel, now)
+      return {
+        outcome: 'deny',
+        rule: 2,
+        reason: withoutGroup === undefined ? 'no_grant' : 'group_not_granted',
+        pointer,
+      }
+    }
+    const route = selectRoute(directory, principal, channel)
+    if (route === undefined) return { outcome: 'deny', rule: 3, reason: 'no_route', pointer }
+    const topic = topicOf(route, channel)
+    if (topic === undefined) return { outcome: 'deny', rule: 3, reason: 'no_topic', pointer }
+    const admissions = byCluster.get(route.cluster) ?? []
+    byCluster.set(route.cluster, admissions)
+    admissions.push({ action, channel, topic, grant, route })
+  }
+
+  const connections: ConnectionDecision[] = []
+  const limits: LeaseLimit[] = []
+  for (const [name, admissions] of byCluster) {
+    const cluster = directory.clusters.get(name)
+    if (cluster === undefined || cluster.quarantined)
+      return { outcome: 'deny', rule: 4, reason: 'cluster_quarantined', pointer: '' }
+    const path = selectAccessPath(cluster, { network: intent.network, family: intent.client.family })
+    if (path === undefined) return { outcome: 'deny', rule: 5, reason: 'no_access_path', pointer: '/network' }
+
+    const profiles: { producer: Profile | undefined; consumer: Profile | undefined } = {
+      producer: undefined,
+      consumer: undefined,
+    }
+    for (const action of ['produce', 'consume'] as const) {
+      const concerned = admissions.filter((admission) => admission.action === action)
+      if (concerned.length === 0) continue
+      const role = roleOf[action]
+      const wish = intent.profile[role]
+      const profile = selectProfile(
+        directory,
+        role,
+        wish,
+        concerned.map((admission) => admission.route),
+      )
+      if (profile === undefined)
+        return { outcome: 'deny', rule: 5, reason: 'unknown_profile', pointer: `/profile/${role}` }
+      profiles[role] = profile
+    }
+    connections.push({
+      cluster,
+      path,
+      admissions,
+      profiles,
+      group: profiles.consumer === undefined ? undefined : group,
+    })
+
+    for (const { grant } of admissions) {
+      if (grant.maxLeaseSeconds !== undefined)
+        limits.push({ name: `grants[${grant.index}].maxLease`, expiresAt: afterSeconds(now, grant.maxLeaseSeconds) })
+      if (grant.until !== undefined) limits.push({ name: `grants[${grant.index}].until`, expiresAt: grant.until })
+    }
+  }
+  return { outcome: 'allow', connections, times: leaseTimes(limits, now, jitter) }
+}

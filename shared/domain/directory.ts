@@ -1,0 +1,257 @@
+import { type Channel, type ChannelPattern, matchChannel, parseChannelPattern } from './channel.ts'
+import { addPattern, type ChannelTrie, createChannelTrie, firstMatch } from './channel-trie.ts'
+import type { Cluster, Listener } from './cluster.ts'
+import { type Action, type Grant, isExpired, parseNamePattern } from './grant.ts'
+import type { IdentityRule } from './identity.ts'
+import { durationSeconds, type Policy, type PolicyIssue, untilDate } from './policy.ts'
+import { hasLabels, type Principal } from './principal.ts'
+import { builtInProfiles, type Profile } from './profile.ts'
+import type { Route } from './route.ts'
+import { parseTopicTemplate, renderTopic, unusedCaptures } from './topic.ts'
+
+/** The policy compiled for deciding: what resolve holds in memory. */
+export type Directory = {
+  /** Content address of the policy it was compiled from, `sha256:...`. */
+  readonly hash: string
+  readonly identities: readonly IdentityRule[]
+  readonly clusters: ReadonlyMap<string, Cluster>
+  readonly profiles: readonly Profile[]
+  readonly grants: readonly Grant[]
+  readonly routes: readonly Route[]
+  readonly kafkaUserPrefix: string
+  readonly grantIndex: GrantIndex
+  readonly routeIndex: ChannelTrie
+}
+
+/** Per holder (a name, or a set of labels) the tries of what it may produce and consume. */
+type GrantIndex = {
+  readonly byName: Map<string, HeldGrants>
+  readonly byLabel: Map<string, HeldByLabels[]>
+}
+type HeldGrants = { readonly produce: ChannelTrie; readonly consume: ChannelTrie }
+type HeldByLabels = HeldGrants & { readonly labels: Readonly<Record<string, string>> }
+
+export type Compiled = { readonly directory: Directory; readonly issues: readonly PolicyIssue[] }
+
+const createHeld = (): HeldGrants => ({ produce: createChannelTrie(), consume: createChannelTrie() })
+
+const labelKey = (key: string, value: string): string => `${key}\n${value}`
+
+const compileListeners = (cluster: Policy['clusters'][string]): readonly Listener[] =>
+  cluster.listeners === undefined
+    ? [
+        {
+          name: 'bootstrap',
+          network: undefined,
+          bootstrap: cluster.bootstrap ?? '',
+          security: cluster.security ?? 'SASL_SSL',
+        },
+      ]
+    : cluster.listeners.map((listener, index) => ({
+        name: listener.name ?? listener.network ?? `listener-${index}`,
+        network: listener.network,
+        bootstrap: listener.bootstrap,
+        security: listener.security ?? 'SASL_SSL',
+      }))
+
+const indexGrants = (grants: readonly Grant[]): GrantIndex => {
+  const byName = new Map<string, HeldGrants>()
+  const sets = new Map<string, HeldByLabels>()
+  const frequency = new Map<string, number>()
+  const add = (held: HeldGrants, grant: Grant): void => {
+    for (const pattern of grant.produce) addPattern(held.produce, pattern, grant.index)
+    for (const pattern of grant.consume) addPattern(held.consume, pattern, grant.index)
+  }
+  for (const grant of grants) {
+    for (const name of grant.principals ?? []) {
+      const held = byName.get(name) ?? createHeld()
+      byName.set(name, held)
+      add(held, grant)
+    }
+    if (grant.labels !== undefined) {
+      const pairs = Object.entries(grant.labels).sort(([a], [b]) => (a < b ? -1 : 1))
+      const id = JSON.stringify(pairs)
+      let held = sets.get(id)
+      if (held === undefined) {
+        held = { ...createHeld(), labels: grant.labels }
+        sets.set(id, held)
+        for (const [key, value] of pairs)
+          frequency.set(labelKey(key, value), (frequency.get(labelKey(key, value)) ?? 0) + 1)
+      }
+      add(held, grant)
+    }
+  }
+  // each set hangs on its rarest label, so that one label shared by all grants does not make every look-up a scan
+  const byLabel = new Map<string, HeldByLabels[]>()
+  for (const held of sets.values()) {
+    const rarest = Object.entries(held.labels)
+      .map(([key, value]) => labelKey(key, value))
+      .sort((a, b) => (frequency.get(a) ?? 0) - (frequency.get(b) ?? 0))[0]
+    if (rarest === undefined) continue
+    const list = byLabel.get(rarest) ?? []
+    byLabel.set(rarest, list)
+    list.push(held)
+  }
+  return { byName, byLabel }
+}
+
+/**
+ * Policy -> directory. Rules that cannot be compiled are left out of the directory and named in `issues`;
+ * only a policy without issues is ever published.
+ */
+export const compileDirectory = (policy: Policy, hash: string): Compiled => {
+  const issues: PolicyIssue[] = []
+  const clusters = new Map<string, Cluster>()
+  for (const [name, cluster] of Object.entries(policy.clusters))
+    clusters.set(name, {
+      name,
+      provider: cluster.provider,
+      auth: cluster.auth,
+      listeners: compileListeners(cluster),
+      ca: cluster.ca,
+      audience: cluster.audience,
+      labels: cluster.labels ?? {},
+      adminSecret: cluster.admin?.secret,
+      quarantined: cluster.quarantined ?? false,
+    })
+
+  const profiles: Profile[] = [...builtInProfiles]
+  for (const [name, profile] of Object.entries(policy.profiles ?? {})) profiles.push({ name, ...profile })
+
+  const identities = policy.identities.map(
+    (rule): IdentityRule => ({
+      issuer: rule.issuer,
+      audience: rule.audience,
+      jwksUri: rule.jwks_uri,
+      algorithms: rule.algorithms ?? ['RS256', 'ES256', 'ES384', 'EdDSA'],
+      claims: rule.claims ?? {},
+      principal: rule.principal ?? '{sub}',
+      labels: rule.labels ?? {},
+    }),
+  )
+
+  const patternsAt = (texts: readonly string[] | undefined, path: readonly PropertyKey[]): readonly ChannelPattern[] =>
+    (texts ?? []).flatMap((text, at) => {
+      const parsed = parseChannelPattern(text)
+      if (parsed.ok) return [parsed.value]
+      issues.push({ path: [...path, at], detail: parsed.detail })
+      return []
+    })
+
+  const grants = policy.grants.map(
+    (grant, index): Grant => ({
+      index,
+      principals: Array.isArray(grant.principals) ? grant.principals : undefined,
+      labels: Array.isArray(grant.principals) ? undefined : grant.principals.labels,
+      produce: patternsAt(grant.produce, ['grants', index, 'produce']),
+      consume: patternsAt(grant.consume, ['grants', index, 'consume']),
+      groups: (grant.groups ?? []).map(parseNamePattern),
+      transactionalIds: (grant.transactionalIds ?? []).map(parseNamePattern),
+      maxLeaseSeconds: grant.maxLease === undefined ? undefined : durationSeconds(grant.maxLease),
+      until: grant.until === undefined ? undefined : untilDate(grant.until),
+    }),
+  )
+
+  const routes: Route[] = []
+  const routeIndex = createChannelTrie()
+  for (const [index, route] of policy.routes.entries()) {
+    const channel = parseChannelPattern(route.channel)
+    if (!channel.ok) {
+      issues.push({ path: ['routes', index, 'channel'], detail: channel.detail })
+      continue
+    }
+    if (!clusters.has(route.cluster)) {
+      const known = [...clusters.keys()].map((name) => `\`${name}\``).join(', ')
+      issues.push({
+        path: ['routes', index, 'cluster'],
+        detail: `no cluster is named \`${route.cluster}\`, allowed: ${known}`,
+      })
+      continue
+    }
+    const topic = parseTopicTemplate(route.topic, channel.value)
+    if (!topic.ok) {
+      issues.push({ path: ['routes', index, 'topic'], detail: topic.detail })
+      continue
+    }
+    const unused = unusedCaptures(topic.value, channel.value)
+    if (unused.length > 0 && route.shared !== true)
+      issues.push({
+        path: ['routes', index, 'topic'],
+        detail: `several channels would share one topic because it leaves out ${unused.join(', ')}; say \`shared: true\` if that is meant`,
+      })
+    for (const role of ['producer', 'consumer'] as const) {
+      const name = route.profiles?.[role]
+      if (name !== undefined && !profiles.some((profile) => profile.name === name && profile.role === role))
+        issues.push({ path: ['routes', index, 'profiles', role], detail: `no ${role} profile is named \`${name}\`` })
+    }
+    const compiled: Route = {
+      index: routes.length,
+      channel: channel.value,
+      when: route.when?.labels ?? {},
+      cluster: route.cluster,
+      topic: topic.value,
+      profiles: route.profiles ?? {},
+    }
+    routes.push(compiled)
+    addPattern(routeIndex, compiled.channel, compiled.index)
+  }
+
+  return {
+    directory: {
+      hash,
+      identities,
+      clusters,
+      profiles,
+      grants,
+      routes,
+      kafkaUserPrefix: policy.kafkaUserPrefix ?? 'sb.',
+      grantIndex: indexGrants(grants),
+      routeIndex,
+    },
+    issues,
+  }
+}
+
+/** Rule 3. `when` narrows a route to principals with those labels. */
+export const selectRoute = (
+  directory: Directory,
+  principal: Pick<Principal, 'labels'>,
+  channel: Channel,
+): Route | undefined => {
+  const index = firstMatch(directory.routeIndex, channel.domain, channel.segments, (at) => {
+    const route = directory.routes[at]
+    return route !== undefined && hasLabels(principal.labels, route.when)
+  })
+  return index === undefined ? undefined : directory.routes[index]
+}
+
+/** The topic of a channel on its route, or undefined where the channel cannot be a topic of that route. */
+export const topicOf = (route: Route, channel: Channel): string | undefined => {
+  const captures = matchChannel(route.channel, channel)
+  return captures === undefined ? undefined : renderTopic(route.topic, captures, channel)
+}
+
+/** Rule 2: the first unexpired grant that allows action x channel and that `accepts` takes. */
+export const selectGrant = (
+  directory: Directory,
+  principal: Pick<Principal, 'name' | 'labels'>,
+  action: Action,
+  channel: Channel,
+  now: Date,
+  accepts: (grant: Grant) => boolean = () => true,
+): Grant | undefined => {
+  let best: number | undefined
+  const search = (held: HeldGrants): void => {
+    const index = firstMatch(held[action], channel.domain, channel.segments, (at) => {
+      const grant = directory.grants[at]
+      return grant !== undefined && !isExpired(grant, now) && accepts(grant)
+    })
+    if (index !== undefined && (best === undefined || index < best)) best = index
+  }
+  const named = directory.grantIndex.byName.get(principal.name)
+  if (named !== undefined) search(named)
+  for (const [key, value] of Object.entries(principal.labels))
+    for (const held of directory.grantIndex.byLabel.get(labelKey(key, value)) ?? [])
+      if (hasLabels(principal.labels, held.labels)) search(held)
+  return best === undefined ? undefined : directory.grants[best]
+}

@@ -1,0 +1,145 @@
+import * as z from 'zod'
+import { isPatternText } from './channel.ts'
+import { isPrincipalName } from './principal.ts'
+import { isReservedProperty } from './profile.ts'
+
+/** The policy document: what a platform team writes. One schema, published as JSON Schema for editors. */
+
+const clusterName = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, {
+  error: () => 'a cluster name is 1 to 63 of `a-z 0-9 -`',
+})
+const plainName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+  error: () => 'a name is 1 to 63 of `A-Z a-z 0-9 . _ -` and starts with a letter or a digit',
+})
+const text = z
+  .string()
+  .min(1)
+  .max(512)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
+  .regex(/^[^\u0000-\u001f\u007f]*$/, { error: () => 'no control characters' })
+const labels = z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9._/-]{0,62}$/, { error: () => 'a label name' }), text)
+const duration = z
+  .string()
+  .regex(/^[1-9][0-9]{0,5}(s|m|h)$/, { error: () => 'a duration such as `30s`, `15m` or `1h`' })
+const day = z.string().refine((value) => untilDate(value) !== undefined, {
+  error: () => 'a date such as `2027-03-31` (to the end of that day, UTC) or an instant such as `2027-03-31T12:00:00Z`',
+})
+const bootstrap = z.string().regex(/^[A-Za-z0-9.-]+:[0-9]{1,5}(,[A-Za-z0-9.-]+:[0-9]{1,5})*$/, {
+  error: () => 'a list of `host:port` joined by `,`',
+})
+const security = z.enum(['SASL_PLAINTEXT', 'SASL_SSL'])
+const principalName = z.string().refine(isPrincipalName, {
+  error: () => 'a principal is 1 to 63 of `A-Z a-z 0-9 . _ -` and starts with a letter or a digit',
+})
+const namePattern = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,200}(?<=[._-])\*$|^[A-Za-z0-9][A-Za-z0-9._-]{0,248}$/, {
+    error: () => 'a name, or a prefix that ends in a separator and `*`, such as `orders-*`',
+  })
+
+const identity = z.strictObject({
+  issuer: z.url({ protocol: /^https?$/ }),
+  audience: text,
+  jwks_uri: z.url({ protocol: /^https?$/ }).optional(),
+  algorithms: z
+    .array(z.enum(['RS256', 'ES256', 'ES384', 'EdDSA']))
+    .min(1)
+    .optional(),
+  claims: z.record(text, z.union([text, z.array(text).min(1)])).optional(),
+  principal: text.optional(),
+  labels: labels.optional(),
+})
+
+const listener = z.strictObject({
+  name: plainName.optional(),
+  network: plainName.optional(),
+  bootstrap,
+  security: security.optional(),
+})
+
+const cluster = z
+  .strictObject({
+    provider: z.literal('kafka'),
+    auth: z.array(z.literal('jwt')).min(1),
+    bootstrap: bootstrap.optional(),
+    security: security.optional(),
+    listeners: z.array(listener).min(1).optional(),
+    ca: z
+      .string()
+      .startsWith('-----BEGIN CERTIFICATE-----', { error: () => 'a certificate in PEM' })
+      .optional(),
+    audience: text.optional(),
+    labels: labels.optional(),
+    admin: z.strictObject({ secret: text }).optional(),
+    quarantined: z.boolean().optional(),
+  })
+  .refine((value) => (value.bootstrap === undefined) !== (value.listeners === undefined), {
+    error: () => 'either `bootstrap` or `listeners`',
+  })
+
+const profile = z.strictObject({
+  role: z.enum(['producer', 'consumer']),
+  properties: z
+    .record(z.string(), z.union([text, z.number(), z.boolean()]))
+    .refine((properties) => !Object.keys(properties).some(isReservedProperty), {
+      error: () =>
+        'a profile sets no `sasl.*`, `ssl.*`, `security.protocol`, `bootstrap.servers`, `group.id` or `client.id`',
+    }),
+})
+
+const grant = z
+  .strictObject({
+    principals: z.union([z.array(principalName).min(1), z.strictObject({ labels })]),
+    produce: z.array(text).min(1).optional(),
+    consume: z.array(text).min(1).optional(),
+    groups: z.array(namePattern).optional(),
+    transactionalIds: z.array(namePattern).optional(),
+    maxLease: duration.optional(),
+    until: day.optional(),
+  })
+  .refine((value) => value.produce !== undefined || value.consume !== undefined, {
+    error: () => 'a grant needs `produce` or `consume`',
+  })
+
+const route = z.strictObject({
+  channel: text.refine((value) => value.startsWith('kafka://') || isPatternText(value), {
+    error: () => 'a channel such as `kafka://payments.acme.com/orders/**`',
+  }),
+  when: z.strictObject({ labels }).optional(),
+  cluster: clusterName,
+  topic: text,
+  shared: z.boolean().optional(),
+  profiles: z.strictObject({ producer: plainName.optional(), consumer: plainName.optional() }).optional(),
+})
+
+export const policySchema = z.strictObject({
+  identities: z.array(identity).min(1),
+  clusters: z.record(clusterName, cluster),
+  profiles: z.record(plainName, profile).optional(),
+  grants: z.array(grant),
+  routes: z.array(route),
+  /** What our Kafka users start with; one per stack that shares a cluster. */
+  kafkaUserPrefix: z
+    .string()
+    .regex(/^[A-Za-z0-9]{1,12}[._-]$/, { error: () => 'up to 12 letters or digits and a separator, such as `sb.`' })
+    .optional(),
+})
+
+export type Policy = z.infer<typeof policySchema>
+
+/** One thing wrong with a policy; `path` leads to it from the top of the document. */
+export type PolicyIssue = { readonly path: readonly PropertyKey[]; readonly detail: string }
+
+const unitSeconds: Record<string, number> = { s: 1, m: 60, h: 3600 }
+
+export const durationSeconds = (text: string): number =>
+  Number.parseInt(text, 10) * (unitSeconds[text.at(-1) ?? ''] ?? Number.NaN)
+
+/** A plain date lasts to its end, UTC. */
+export const untilDate = (text: string): Date | undefined => {
+  const isDay = /^\d{4}-\d{2}-\d{2}$/.test(text)
+  if (!isDay && !/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(text)) return undefined
+  const at = new Date(isDay ? `${text}T00:00:00Z` : text)
+  if (Number.isNaN(at.getTime()) || (isDay && at.toISOString().slice(0, 10) !== text)) return undefined
+  return isDay ? new Date(at.getTime() + 86_400_000) : at
+}

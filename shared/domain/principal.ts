@@ -1,0 +1,20 @@
+/** An authenticated workload. Never a Kafka user name: that is `kafkaUser`. */
+export type Principal = {
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  /** Position of the identity rule that named it, for explain and the audit trail. */
+  readonly identityRule: number
+}
+
+/** Never normalised: what does not fit is refused, so no two spellings are one principal. */
+export const principalPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
+
+export const isPrincipalName = (text: string): boolean => principalPattern.test(text)
+
+/** Kafka users are ours by name; whatever does not start with the prefix is never touched. */
+export const kafkaUser = (prefix: string, principal: string): string => `${prefix}${principal}`
+
+export const hasLabels = (
+  labels: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
+): boolean => Object.entries(wanted).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value)

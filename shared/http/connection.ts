@@ -1,0 +1,45 @@
+import type { ConnectionDecision } from '../domain/decide.ts'
+import type { Intent } from '../domain/intent.ts'
+import type { Principal } from '../domain/principal.ts'
+import type { PropertyValue } from '../domain/profile.ts'
+
+/** One cluster of an answer; `properties`, `producer` and `consumer` are Kafka's own names and hold no secret. */
+export type Connection = {
+  readonly cluster: { readonly name: string; readonly provider: string }
+  readonly topics: Readonly<Record<string, string>>
+  readonly properties: Readonly<Record<string, PropertyValue>>
+  readonly producer?: Readonly<Record<string, PropertyValue>>
+  readonly consumer?: Readonly<Record<string, PropertyValue>>
+  readonly credential: { readonly kind: 'jwt'; readonly token: string; readonly expiresAt: string }
+}
+
+/** The body of `200` on `POST /v1/resolve`. Times are RFC 3339 in UTC. */
+export type ResolveAnswer = {
+  readonly lease: { readonly id: string; readonly refreshAfter: string; readonly expiresAt: string }
+  readonly connections: readonly Connection[]
+  readonly directory: string
+}
+
+export const renderConnection = (
+  { cluster, path, admissions, profiles, group }: ConnectionDecision,
+  principal: Principal,
+  intent: Intent,
+  credential: Connection['credential'],
+): Connection => ({
+  cluster: { name: cluster.name, provider: cluster.provider },
+  topics: Object.fromEntries(admissions.map(({ channel, topic }) => [channel.name, topic])),
+  properties: {
+    'bootstrap.servers': path.listener.bootstrap,
+    'security.protocol': path.listener.security,
+    'sasl.mechanism': 'OAUTHBEARER',
+    'client.id': intent.client.instance ?? principal.name,
+    ...(path.listener.security === 'SASL_SSL' && cluster.ca !== undefined
+      ? { 'ssl.truststore.type': 'PEM', 'ssl.truststore.certificates': cluster.ca }
+      : {}),
+  },
+  ...(profiles.producer === undefined ? {} : { producer: profiles.producer.properties }),
+  ...(profiles.consumer === undefined
+    ? {}
+    : { consumer: { ...profiles.consumer.properties, ...(group === undefined ? {} : { 'group.id': group }) } }),
+  credential,
+})

@@ -1,0 +1,94 @@
+import { decodeJwt, decodeProtectedHeader, errors, jwtVerify } from 'jose'
+import type { Directory } from '../domain/directory.ts'
+import { SwitchboardError } from '../domain/errors.ts'
+import { type Claims, namePrincipal, ruleMatches } from '../domain/identity.ts'
+import type { Principal } from '../domain/principal.ts'
+import type { IssuerKeys } from './issuer-keys.ts'
+
+/** Credentials of a request -> principal, by rule 1. */
+export type Authenticate = (authorization: string | undefined, directory: Directory) => Promise<Principal>
+
+export type AuthenticatorOptions = {
+  readonly issuerKeys: IssuerKeys
+  /** Our own issuer: its tokens are for Kafka and never prove an identity here. */
+  readonly ownIssuer: string
+  readonly clock: () => Date
+}
+
+const maximumTokenLength = 16_384
+const clockToleranceSeconds = 30
+/** The year 5138; a larger `exp` is a mistake or an attack on date arithmetic. */
+const maximumNumericDate = 1e11
+
+/** RFC 6750 3: one answer for every failure, so that no caller learns which check it passed. */
+export const unauthenticated = (reason: string, cause?: unknown): SwitchboardError =>
+  new SwitchboardError('unauthenticated', {
+    detail: 'the request carries no valid proof of identity',
+    reason,
+    headers: { 'www-authenticate': 'Bearer realm="switchboard"' },
+    cause,
+  })
+
+const bearerToken = (authorization: string | undefined): string => {
+  if (authorization === undefined) throw unauthenticated('there is no authorization header')
+  const token = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)$/i.exec(authorization)?.[1]
+  if (token === undefined) throw unauthenticated('the authorization header is not a bearer JWT')
+  if (token.length > maximumTokenLength) throw unauthenticated(`the token is over ${maximumTokenLength} characters`)
+  return token
+}
+
+const requireSaneDates = (claims: Claims): void => {
+  for (const name of ['exp', 'nbf', 'iat']) {
+    const value = claims[name]
+    if (value === undefined) continue
+    if (typeof value !== 'number' || !Number.isFinite(value) || value < 0 || value > maximumNumericDate)
+      throw unauthenticated(`the claim \`${name}\` is not a sane date`)
+  }
+}
+
+/**
+ * Verifies a JWT of an issuer that the policy names; the issuer is looked up and never followed from the token, and
+ * `jku`, `x5u` and `jwk` are ignored.
+ * @see https://www.rfc-editor.org/rfc/rfc8725
+ * @throws SwitchboardError `unauthenticated`; `unavailable` while the issuer's keys cannot be had
+ */
+export const createAuthenticator =
+  ({ issuerKeys, ownIssuer, clock }: AuthenticatorOptions): Authenticate =>
+  async (authorization, directory) => {
+    const token = bearerToken(authorization)
+    let issuer: unknown
+    let algorithm: unknown
+    try {
+      issuer = decodeJwt(token).iss
+      algorithm = decodeProtectedHeader(token).alg
+    } catch (error) {
+      throw unauthenticated('the token cannot be decoded', error)
+    }
+    if (issuer === ownIssuer) throw unauthenticated('the token is one of ours, made for Kafka')
+    const rules = directory.identities.filter((rule) => rule.issuer === issuer)
+    const first = rules[0]
+    if (first === undefined) throw unauthenticated('no identity rule has the issuer of the token')
+
+    let claims: Claims
+    try {
+      const getKey = await issuerKeys(first)
+      const verified = await jwtVerify(token, getKey, {
+        issuer: first.issuer,
+        algorithms: [...new Set(rules.flatMap((rule) => rule.algorithms))],
+        requiredClaims: ['exp'],
+        currentDate: clock(),
+        clockTolerance: clockToleranceSeconds,
+      })
+      claims = verified.payload
+    } catch (error) {
+      if (error instanceof errors.JOSEError) throw unauthenticated(`the token is not valid: ${error.code}`, error)
+      throw error
+    }
+    requireSaneDates(claims)
+
+    const rule = rules.find((each) => each.algorithms.some((one) => one === algorithm) && ruleMatches(each, claims))
+    if (rule === undefined) throw unauthenticated('no identity rule matches the audience and claims of the token')
+    const named = namePrincipal(rule, directory.identities.indexOf(rule), claims)
+    if (named.outcome === 'unnamed') throw unauthenticated(named.reason)
+    return named.principal
+  }

@@ -1,0 +1,24 @@
+import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import * as z from 'zod'
+import type { AdminCredential } from '../domain/cluster.ts'
+
+const adminSchema = z.object({
+  username: z.string().min(1),
+  password: z.string().min(1),
+  mechanism: z.enum(['SCRAM-SHA-512', 'SCRAM-SHA-256', 'PLAIN']).default('SCRAM-SHA-512'),
+})
+
+/** @throws Error naming the secret, never its content */
+export const readAdminSecret = async (secrets: SecretsManagerClient, secretId: string): Promise<AdminCredential> => {
+  const { SecretString = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: secretId }))
+  let value: unknown
+  try {
+    value = JSON.parse(SecretString)
+  } catch {
+    value = undefined
+  }
+  const parsed = adminSchema.safeParse(value)
+  if (!parsed.success)
+    throw new Error(`the admin secret \`${secretId}\` must be JSON with \`username\` and \`password\``)
+  return parsed.data
+}

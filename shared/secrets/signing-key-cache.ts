@@ -1,0 +1,40 @@
+import { SwitchboardError } from '../domain/errors.ts'
+import type { SigningKeyStore, SigningKeys } from './signing-key-store.ts'
+
+const readEveryMs = 300_000
+
+/**
+ * Our signing keys in memory, read again every 5 minutes, one read at a time. A failed read keeps the keys held: an
+ * outage of Secrets Manager must not stop tokens.
+ * @throws SwitchboardError `unavailable` while there is no key at all
+ */
+export const createSigningKeyCache = (
+  store: Pick<SigningKeyStore, 'read'>,
+  clock: () => Date,
+  onStale: (error: unknown) => void,
+): (() => Promise<SigningKeys>) => {
+  let held: SigningKeys | undefined
+  let readAt = Number.NEGATIVE_INFINITY
+  let pending: Promise<void> | undefined
+
+  const refresh = async (): Promise<void> => {
+    try {
+      held = (await store.read()) ?? held
+      readAt = clock().getTime()
+    } catch (error) {
+      onStale(error)
+    }
+  }
+
+  return async () => {
+    if (held === undefined || clock().getTime() - readAt >= readEveryMs) {
+      pending ??= refresh().finally(() => {
+        pending = undefined
+      })
+      await pending
+    }
+    if (held === undefined)
+      throw new SwitchboardError('unavailable', { reason: 'there is no signing key', retryAfterSeconds: 5 })
+    return held
+  }
+}

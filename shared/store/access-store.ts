@@ -1,0 +1,101 @@
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
+import { type DynamoDBDocumentClient, GetCommand, paginateQuery, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { type Acl, aclFromKey, aclKey } from '../domain/access.ts'
+
+/** What a principal has on a cluster, as far as rotate has put it there and seen it. */
+export type AppliedAccess = {
+  readonly cluster: string
+  readonly principal: string
+  /** The labels it was last seen with; named principals that were never seen have none. */
+  readonly labels: Readonly<Record<string, string>>
+  readonly acls: readonly Acl[]
+  /** Content addresses of the policies whose access is covered by `acls`. */
+  readonly policies: readonly string[]
+}
+
+export type AccessStore = {
+  readonly read: (cluster: string, principal: string) => Promise<AppliedAccess | undefined>
+  readonly list: (cluster: string) => Promise<readonly AppliedAccess[]>
+  /**
+   * Notes that a principal needs access here. Answers whether a message should be sent: true at most once every
+   * 10 s for the same labels, so that retrying clients do not fill the queue.
+   */
+  readonly request: (
+    cluster: string,
+    principal: string,
+    labels: Readonly<Record<string, string>>,
+    now: Date,
+  ) => Promise<boolean>
+  readonly recordApplied: (applied: Omit<AppliedAccess, 'labels'>, now: Date) => Promise<void>
+}
+
+const requestEveryMs = 10_000
+
+const accessFromItem = (item: Record<string, unknown>): AppliedAccess => ({
+  cluster: String(item.cluster),
+  principal: String(item.principal),
+  labels: (item.labels ?? {}) as Record<string, string>,
+  acls: ((item.acls ?? []) as string[]).flatMap((key) => aclFromKey(key) ?? []),
+  policies: (item.policies ?? []) as string[],
+})
+
+export const createAccessStore = (dynamo: DynamoDBDocumentClient, table: string): AccessStore => ({
+  read: async (cluster, principal) => {
+    const { Item } = await dynamo.send(
+      new GetCommand({ TableName: table, Key: { cluster, principal }, ConsistentRead: true }),
+    )
+    return Item === undefined ? undefined : accessFromItem(Item)
+  },
+
+  list: async (cluster) => {
+    const found: AppliedAccess[] = []
+    const pages = paginateQuery(
+      { client: dynamo },
+      {
+        TableName: table,
+        KeyConditionExpression: '#cluster = :cluster',
+        ExpressionAttributeNames: { '#cluster': 'cluster' },
+        ExpressionAttributeValues: { ':cluster': cluster },
+        ConsistentRead: true,
+      },
+    )
+    for await (const page of pages) found.push(...(page.Items ?? []).map(accessFromItem))
+    return found
+  },
+
+  request: async (cluster, principal, labels, now) => {
+    const neverAsked = 'attribute_not_exists(requestedAt)'
+    const askedLongAgo = 'requestedAt <= :before'
+    const otherLabels = 'labels <> :labels'
+    try {
+      await dynamo.send(
+        new UpdateCommand({
+          TableName: table,
+          Key: { cluster, principal },
+          UpdateExpression: 'SET labels = :labels, requestedAt = :now',
+          ConditionExpression: `${neverAsked} OR ${askedLongAgo} OR ${otherLabels}`,
+          ExpressionAttributeValues: {
+            ':labels': labels,
+            ':now': now.toISOString(),
+            ':before': new Date(now.getTime() - requestEveryMs).toISOString(),
+          },
+        }),
+      )
+      return true
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false
+      throw error
+    }
+  },
+
+  recordApplied: async ({ cluster, principal, acls, policies }, now) => {
+    await dynamo.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { cluster, principal },
+        UpdateExpression: 'SET acls = :acls, policies = :policies, appliedAt = :now',
+        ExpressionAttributeValues: { ':acls': acls.map(aclKey), ':policies': policies, ':now': now.toISOString() },
+      }),
+    )
+  },
+})

@@ -1,0 +1,70 @@
+import { compileDirectory, type Directory } from '../domain/directory.ts'
+import { SwitchboardError } from '../domain/errors.ts'
+import type { DirectoryStore } from './directory-store.ts'
+
+/** What decisions are made from. */
+export type DirectorySnapshot = {
+  readonly directory: Directory
+  readonly denied: readonly string[]
+  readonly revision: number
+}
+
+export type DirectoryCache = { readonly current: () => Promise<DirectorySnapshot> }
+
+const checkEveryMs = 5_000
+/** How long the last good directory is served while the pointer cannot be read: this bounds a revocation. */
+const serveStaleMs = 60_000
+
+/**
+ * The directory in memory: the pointer is checked at most every 5 s, one check at a time.
+ * @throws SwitchboardError `unavailable` before the first apply, and when the last successful check is over 60 s ago
+ */
+export const createDirectoryCache = (
+  store: Pick<DirectoryStore, 'readPointer' | 'readPolicy'>,
+  clock: () => Date,
+  onStale: (error: unknown) => void,
+): DirectoryCache => {
+  let held: DirectorySnapshot | undefined
+  let checkedAt = Number.NEGATIVE_INFINITY
+  let attemptedAt = Number.NEGATIVE_INFINITY
+  let pending: Promise<void> | undefined
+
+  const check = async (): Promise<void> => {
+    const at = clock().getTime()
+    attemptedAt = at
+    const pointer = await store.readPointer()
+    if (pointer.policy === undefined) {
+      held = undefined
+      throw new SwitchboardError('unavailable', { reason: 'no policy was applied yet', retryAfterSeconds: 30 })
+    }
+    if (held?.directory.hash === pointer.policy)
+      held = { directory: held.directory, denied: pointer.denied, revision: pointer.revision }
+    else {
+      const { directory, issues } = compileDirectory(await store.readPolicy(pointer.policy), pointer.policy)
+      const issue = issues[0]
+      if (issue !== undefined) throw new Error(`the policy in force does not compile: ${issue.detail}`)
+      held = { directory, denied: pointer.denied, revision: pointer.revision }
+    }
+    checkedAt = at
+  }
+
+  return {
+    current: async () => {
+      const now = clock().getTime()
+      if (now - attemptedAt >= checkEveryMs || held === undefined) {
+        pending ??= check().finally(() => {
+          pending = undefined
+        })
+        try {
+          await pending
+        } catch (error) {
+          if (error instanceof SwitchboardError) throw error
+          onStale(error)
+        }
+      }
+      if (held === undefined || clock().getTime() - checkedAt > serveStaleMs)
+        throw new SwitchboardError('unavailable', { reason: 'the directory cannot be read', retryAfterSeconds: 5 })
+      return held
+    },
+  }
+}

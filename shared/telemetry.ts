@@ -1,0 +1,75 @@
+import { Logger } from '@aws-lambda-powertools/logger'
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import { SwitchboardError } from './domain/errors.ts'
+
+/** Every name that dashboards, alarms and queries may rely on. */
+export const metricNames = {
+  resolved: 'Resolved',
+  refused: 'Refused',
+  failed: 'Failed',
+  notReady: 'AccessNotReady',
+  accessApplied: 'AccessApplied',
+  messageFailed: 'MessageFailed',
+  keyCreated: 'SigningKeyCreated',
+  stale: 'ServedStale',
+} as const
+
+export type MetricName = (typeof metricNames)[keyof typeof metricNames]
+
+/** One per decision, allow and deny alike. It holds a hash of the token and never a secret. */
+export type AuditEvent = {
+  readonly event: 'decision' | 'authentication'
+  readonly requestId: string
+  readonly outcome: 'allow' | 'deny'
+  readonly principal?: string
+  readonly rule?: number
+  readonly reason?: string
+  readonly produce?: readonly string[]
+  readonly consume?: readonly string[]
+  readonly lease?: string
+  readonly expiresAt?: string
+  readonly limit?: string
+  readonly directory?: string
+  readonly tokenHash?: string
+}
+
+export type Fields = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
+
+export type Telemetry = {
+  readonly info: (message: string, fields?: Fields) => void
+  readonly warn: (message: string, fields?: Fields) => void
+  readonly error: (message: string, error: unknown, fields?: Fields) => void
+  readonly count: (metric: MetricName, dimensions?: Readonly<Record<string, string>>) => void
+  readonly audit: (event: AuditEvent) => void
+  /** Writes what was counted; once per invocation. */
+  readonly flush: () => void
+}
+
+/** Names and messages only: an error object of a client may carry a request with its headers. */
+const errorFields = (error: unknown): Fields => {
+  if (!(error instanceof Error)) return { errorName: 'unknown' }
+  const { cause } = error
+  return {
+    errorName: error.name,
+    errorMessage: error.message,
+    ...(error instanceof SwitchboardError ? { errorCode: error.code } : { errorStack: error.stack }),
+    ...(cause instanceof Error ? { causeName: cause.name, causeMessage: cause.message } : {}),
+  }
+}
+
+export const createTelemetry = (service: 'resolve' | 'rotate'): Telemetry => {
+  const logger = new Logger({ serviceName: service })
+  const metrics = new Metrics({ namespace: 'Switchboard', serviceName: service })
+  return {
+    info: (message, fields = {}) => logger.info(message, fields),
+    warn: (message, fields = {}) => logger.warn(message, fields),
+    error: (message, error, fields = {}) => logger.error(message, { ...errorFields(error), ...fields }),
+    count: (metric, dimensions = {}) => {
+      const target = Object.keys(dimensions).length === 0 ? metrics : metrics.singleMetric()
+      for (const [name, value] of Object.entries(dimensions)) target.addDimension(name, value)
+      target.addMetric(metric, MetricUnit.Count, 1)
+    },
+    audit: (event) => logger.info('audit', { audit: event }),
+    flush: () => metrics.publishStoredMetrics(),
+  }
+}
