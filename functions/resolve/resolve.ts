@@ -26,7 +26,7 @@ export type ResolveDeps = {
   readonly issuerUrl: string
   readonly access: Pick<AccessStore, 'read' | 'request'>
   readonly leases: LeaseStore
-  readonly queue: Queue
+  readonly queue: Pick<Queue, 'send'>
   readonly signingKeys: () => Promise<SigningKeys>
   readonly telemetry: Telemetry
   readonly clock: () => Date

@@ -5,6 +5,7 @@ const rotateEnvSchema = z.object({
   ISSUER_URL: z.url(),
   DIRECTORY_TABLE: z.string().min(1),
   ACCESS_TABLE: z.string().min(1),
+  QUEUE_URL: z.url(),
   SIGNING_KEY_SECRET_ARN: z.string().min(1),
 })
 

@@ -1,11 +1,13 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { createAclAdmin } from '../../shared/clusters/kafka/acl-admin.ts'
 import { readAdminSecret } from '../../shared/secrets/admin-secret.ts'
 import { createSigningKeyStore } from '../../shared/secrets/signing-key-store.ts'
 import { createAccessStore } from '../../shared/store/access-store.ts'
 import { createDirectoryStore } from '../../shared/store/directory-store.ts'
+import { createQueue } from '../../shared/store/queue.ts'
 import { createTelemetry } from '../../shared/telemetry.ts'
 import { createApplyAccess } from './apply-access.ts'
 import { parseRotateEnv } from './env.ts'
@@ -33,6 +35,7 @@ export const handler = createHandler({
     clock,
   }),
   signingKeys: createSigningKeyStore(secrets, env.SIGNING_KEY_SECRET_ARN),
+  queue: createQueue(new SQSClient(client), env.QUEUE_URL),
   telemetry,
   clock,
 })

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
+import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import * as z from 'zod'
 
 /** What rotate is asked to do. A message names what to look at and never what to do: the worker reads what is current. */
@@ -10,7 +10,11 @@ const messageSchema = z.discriminatedUnion('kind', [
 
 export type Message = z.infer<typeof messageSchema>
 
-export type Queue = { readonly send: (message: Message) => Promise<void> }
+export type Queue = {
+  readonly send: (message: Message) => Promise<void>
+  /** Makes a received message visible again after `seconds`. */
+  readonly postpone: (receiptHandle: string, seconds: number) => Promise<void>
+}
 
 /** undefined for a body that is not a message of ours */
 export const parseMessage = (body: string): Message | undefined => {
@@ -33,6 +37,15 @@ export const createQueue = (sqs: SQSClient, queueUrl: string): Queue => ({
         MessageGroupId: groupOf(message),
         // SQS drops an equal body for 5 minutes; the second request is meant
         MessageDeduplicationId: randomUUID(),
+      }),
+    )
+  },
+  postpone: async (receiptHandle, seconds) => {
+    await sqs.send(
+      new ChangeMessageVisibilityCommand({
+        QueueUrl: queueUrl,
+        ReceiptHandle: receiptHandle,
+        VisibilityTimeout: seconds,
       }),
     )
   },
