@@ -31,5 +31,6 @@ export const createHandler = (routes: Routes, telemetry: Telemetry) =>
     })
     .handler(async (event) => {
       const { requestId, http } = event.requestContext
-      return findEndpoint(routes, event.rawPath, http.method)(event, requestId)
+      const { endpoint, parameter } = findEndpoint(routes, event.rawPath, http.method)
+      return endpoint(event, requestId, parameter)
     })

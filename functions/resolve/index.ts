@@ -33,6 +33,7 @@ const signingKeys = createSigningKeyCache(
   clock,
   onStale,
 )
+const leases = createLeaseStore(dynamo, env.LEASES_TABLE)
 const routes = createRoutes({
   issuerUrl: env.ISSUER_URL,
   directories: createDirectoryCache(createDirectoryStore(dynamo, env.DIRECTORY_TABLE), clock, onStale),
@@ -49,7 +50,7 @@ const routes = createRoutes({
   resolve: createResolve({
     issuerUrl: env.ISSUER_URL,
     access: createAccessStore(dynamo, env.ACCESS_TABLE),
-    leases: createLeaseStore(dynamo, env.LEASES_TABLE),
+    leases,
     queue: createQueue(new SQSClient(client), env.QUEUE_URL),
     signingKeys,
     telemetry,
@@ -57,6 +58,8 @@ const routes = createRoutes({
     random: Math.random,
   }),
   signingKeys,
+  leases,
+  clock,
 })
 
 export const handler = createHandler(routes, telemetry)

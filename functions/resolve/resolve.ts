@@ -1,11 +1,13 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { isAdmitted, requiredAccess } from '../../shared/domain/access.ts'
+import { canonicalJson } from '../../shared/domain/canonical-json.ts'
 import { clusterAudience } from '../../shared/domain/cluster.ts'
 import { type ConnectionDecision, type Decision, decide } from '../../shared/domain/decide.ts'
 import { SwitchboardError } from '../../shared/domain/errors.ts'
 import { type Intent, intentKey } from '../../shared/domain/intent.ts'
+import type { LeaseTimes } from '../../shared/domain/lease.ts'
 import { kafkaUser, type Principal } from '../../shared/domain/principal.ts'
-import { type ResolveAnswer, renderConnection } from '../../shared/http/connection.ts'
+import { type ConnectionSettings, type ResolveAnswer, renderConnection } from '../../shared/http/connection.ts'
 import { signKafkaToken } from '../../shared/secrets/kafka-token.ts'
 import type { SigningKeys } from '../../shared/secrets/signing-key-store.ts'
 import type { AccessStore } from '../../shared/store/access-store.ts'
@@ -19,13 +21,19 @@ export type Resolve = (
   principal: Principal,
   intent: Intent,
   snapshot: DirectorySnapshot,
-  request: { readonly id: string; readonly tokenHash: string },
-) => Promise<ResolveAnswer>
+  request: { readonly id: string; readonly tokenHash: string; readonly ifNoneMatch: string | undefined },
+) => Promise<Resolved>
+
+/** `unchanged`: the lease was renewed, and what the caller holds is still right and lives past its next refresh. */
+export type Resolved = { readonly etag: string; readonly lease: ResolveAnswer['lease'] } & (
+  | { readonly outcome: 'answered'; readonly answer: ResolveAnswer }
+  | { readonly outcome: 'unchanged' }
+)
 
 export type ResolveDeps = {
   readonly issuerUrl: string
   readonly access: Pick<AccessStore, 'read' | 'request'>
-  readonly leases: LeaseStore
+  readonly leases: Pick<LeaseStore, 'create' | 'renew' | 'renewUnchanged'>
   readonly queue: Pick<Queue, 'send'>
   readonly signingKeys: () => Promise<SigningKeys>
   readonly telemetry: Telemetry
@@ -36,7 +44,16 @@ export type ResolveDeps = {
 
 /** What a new ACL takes on a self-managed cluster, and the queue before it. */
 const retryAfterSeconds = 2
+const cappedRetryAfterSeconds = 60
 const maximumRemembered = 10_000
+
+/** RFC 9110 8.8.3; of the decision and its settings, never of tokens or times. */
+const etagOf = (settings: readonly ConnectionSettings[]): string =>
+  `"${createHash('sha256').update(canonicalJson(settings)).digest('base64url').slice(0, 22)}"`
+
+/** Absent, ended, released and somebody else's look the same. */
+export const noSuchLease = (): SwitchboardError =>
+  new SwitchboardError('not_found', { detail: 'no lease of this principal has this id; resolve without `lease`' })
 
 /** Wire answers of a denial: what the caller could not know anyway looks the same for every reason. */
 const refusal = (decision: Extract<Decision, { outcome: 'deny' }>): SwitchboardError => {
@@ -71,6 +88,8 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
   const { issuerUrl, access, leases, queue, signingKeys, telemetry, clock, random } = deps
   /** Only a yes is remembered, for the policy it was read under. */
   const ready = new Set<string>()
+  /** Lease -> end of its credential, in ms: a hint that saves a request, never a decision. */
+  const credentialEnds = new Map<string, number>()
 
   const requireAccess = async (
     connection: ConnectionDecision,
@@ -98,11 +117,42 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
     })
   }
 
+  /** A lease is stored before anything is handed out; without it nothing is. */
+  const record = async (intent: Intent, lease: Lease, maximum: number): Promise<void> => {
+    const now = lease.issuedAt
+    const outcome = intent.lease === undefined ? await leases.create(lease, maximum, now) : 'exists'
+    if (outcome === 'capped')
+      throw new SwitchboardError('rate_limited', {
+        detail: `this principal holds ${maximum} leases, as many as the policy allows`,
+        retryAfterSeconds: cappedRetryAfterSeconds,
+      })
+    if (outcome === 'exists' && !(await leases.renew(lease, now))) throw noSuchLease()
+    credentialEnds.delete(lease.id)
+    if (credentialEnds.size >= maximumRemembered) credentialEnds.clear()
+    credentialEnds.set(lease.id, lease.credentialExpiresAt.getTime())
+  }
+
+  /** Asks the store only when, as far as this instance knows, the credential lives past the next refresh. */
+  const keepsCredential = async (
+    principal: Principal,
+    id: string,
+    etag: string,
+    times: LeaseTimes,
+    now: Date,
+  ): Promise<boolean> => {
+    const ends = credentialEnds.get(id)
+    if (ends !== undefined && ends <= times.refreshAfter.getTime()) return false
+    return leases.renewUnchanged(
+      { principal: principal.name, id, etag, expiresAt: times.expiresAt, credentialLivesUntil: times.refreshAfter },
+      now,
+    )
+  }
+
   return async (principal, intent, snapshot, request) => {
     const now = clock()
     const { directory, denied } = snapshot
     const decision = decide(principal, intent, { directory, denied, now, jitter: random() })
-    const id = leaseId(principal.name, intent.client.instance, intentKey(intent))
+    const id = intent.lease ?? leaseId(principal.name, intent.client.instance, intentKey(intent))
     telemetry.audit({
       event: 'decision',
       requestId: request.id,
@@ -126,37 +176,54 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
     for (const connection of connections) await requireAccess(connection, principal, snapshot, now)
     const { active } = await signingKeys()
 
-    const lease: Lease = {
-      principal: principal.name,
-      id,
-      instance: intent.client.instance,
-      intent: intentKey(intent),
-      clusters: connections.map((connection) => connection.cluster.name),
-      channels: [...intent.produce, ...intent.consume].map((channel) => channel.name),
-      directory: directory.hash,
-      issuedAt: now,
-      expiresAt: times.expiresAt,
-    }
-    await leases.put(lease)
+    const settings = connections.map((connection) => renderConnection(connection, principal, intent))
+    const etag = etagOf(settings)
+    const told = { id, refreshAfter: times.refreshAfter.toISOString(), expiresAt: times.expiresAt.toISOString() }
+    if (
+      intent.lease !== undefined &&
+      request.ifNoneMatch === etag &&
+      (await keepsCredential(principal, id, etag, times, now))
+    )
+      return { outcome: 'unchanged', etag, lease: told }
 
-    return {
-      lease: { id, refreshAfter: times.refreshAfter.toISOString(), expiresAt: times.expiresAt.toISOString() },
-      connections: connections.map((connection) =>
-        renderConnection(connection, principal, intent, {
+    await record(
+      intent,
+      {
+        principal: principal.name,
+        id,
+        instance: intent.client.instance,
+        intent: intentKey(intent),
+        clusters: connections.map((connection) => connection.cluster.name),
+        channels: [...intent.produce, ...intent.consume].map((channel) => channel.name),
+        directory: directory.hash,
+        etag,
+        issuedAt: now,
+        expiresAt: times.expiresAt,
+        credentialExpiresAt: times.expiresAt,
+      },
+      directory.leasesPerPrincipal,
+    )
+
+    const answer: ResolveAnswer = {
+      lease: told,
+      connections: connections.map(({ cluster }, at) => ({
+        ...(settings[at] as ConnectionSettings),
+        credential: {
           kind: 'jwt',
-          expiresAt: times.expiresAt.toISOString(),
+          expiresAt: told.expiresAt,
           token: signKafkaToken(active, {
             iss: issuerUrl,
             sub: kafkaUser(directory.kafkaUserPrefix, principal.name),
-            aud: clusterAudience(connection.cluster, issuerUrl),
+            aud: clusterAudience(cluster, issuerUrl),
             iat: Math.floor(now.getTime() / 1000),
             exp: Math.floor(times.expiresAt.getTime() / 1000),
             jti: randomUUID(),
             lease: id,
           }),
-        }),
-      ),
+        },
+      })),
       directory: directory.hash,
     }
+    return { outcome: 'answered', etag, lease: told, answer }
   }
 }

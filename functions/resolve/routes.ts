@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { SwitchboardError } from '../../shared/domain/errors.ts'
-import { parseIntent } from '../../shared/domain/intent.ts'
+import { leaseIdPattern, parseIntent } from '../../shared/domain/intent.ts'
 import { readJsonBody, requireAcceptsJson } from '../../shared/http/request.ts'
 import type { Authenticate } from '../../shared/identity/authenticator.ts'
 import type { SigningKeys } from '../../shared/secrets/signing-key-store.ts'
 import type { DirectoryCache } from '../../shared/store/directory-cache.ts'
-import type { Resolve } from './resolve.ts'
+import type { LeaseStore } from '../../shared/store/lease-store.ts'
+import { noSuchLease, type Resolve, type Resolved } from './resolve.ts'
 
 export type RoutesDeps = {
   readonly issuerUrl: string
@@ -14,9 +15,16 @@ export type RoutesDeps = {
   readonly authenticate: Authenticate
   readonly resolve: Resolve
   readonly signingKeys: () => Promise<SigningKeys>
+  readonly leases: Pick<LeaseStore, 'release'>
+  readonly clock: () => Date
 }
 
-export type Endpoint = (event: APIGatewayProxyEventV2, requestId: string) => Promise<APIGatewayProxyStructuredResultV2>
+/** `parameter` is what the last segment of a path with `{id}` held. */
+export type Endpoint = (
+  event: APIGatewayProxyEventV2,
+  requestId: string,
+  parameter: string,
+) => Promise<APIGatewayProxyStructuredResultV2>
 
 /** Path -> method -> endpoint. */
 export type Routes = Readonly<Record<string, Readonly<Record<string, Endpoint>>>>
@@ -31,7 +39,28 @@ const noStore = 'no-store'
 /** Brokers keep keys for an hour; caches in between may for a minute. */
 const shared = 'public, max-age=60'
 
-export const createRoutes = ({ issuerUrl, directories, authenticate, resolve, signingKeys }: RoutesDeps): Routes => {
+/** A 304 has no body, so the new times of the lease are headers of both answers. */
+const renderResolved = (resolved: Resolved): APIGatewayProxyStructuredResultV2 => ({
+  statusCode: resolved.outcome === 'unchanged' ? 304 : 200,
+  headers: {
+    ...(resolved.outcome === 'unchanged' ? {} : { 'content-type': 'application/json' }),
+    'cache-control': noStore,
+    etag: resolved.etag,
+    'lease-refresh-after': resolved.lease.refreshAfter,
+    'lease-expires-at': resolved.lease.expiresAt,
+  },
+  ...(resolved.outcome === 'unchanged' ? {} : { body: JSON.stringify(resolved.answer) }),
+})
+
+export const createRoutes = ({
+  issuerUrl,
+  directories,
+  authenticate,
+  resolve,
+  signingKeys,
+  leases,
+  clock,
+}: RoutesDeps): Routes => {
   /** RFC 8414 and OpenID Connect Discovery: enough for a cluster or an identity pool to trust our keys. */
   const metadata: Endpoint = async () =>
     json(
@@ -55,7 +84,16 @@ export const createRoutes = ({ issuerUrl, directories, authenticate, resolve, si
         const tokenHash = createHash('sha256')
           .update(authorization ?? '')
           .digest('hex')
-        return json(await resolve(principal, intent, snapshot, { id: requestId, tokenHash }), noStore)
+        const ifNoneMatch = event.headers['if-none-match']
+        return renderResolved(await resolve(principal, intent, snapshot, { id: requestId, tokenHash, ifNoneMatch }))
+      },
+    },
+    '/v1/leases/{id}': {
+      DELETE: async (event, _requestId, id) => {
+        const { directory } = await directories.current()
+        const principal = await authenticate(event.headers.authorization, directory)
+        if (!leaseIdPattern.test(id) || !(await leases.release(principal.name, id, clock()))) throw noSuchLease()
+        return { statusCode: 204, headers: { 'cache-control': noStore } }
       },
     },
     '/v1/health': {
@@ -72,12 +110,17 @@ export const createRoutes = ({ issuerUrl, directories, authenticate, resolve, si
   }
 }
 
+export type Found = { readonly endpoint: Endpoint; readonly parameter: string }
+
 /** @throws SwitchboardError `not_found` or `method_not_allowed` */
-export const findEndpoint = (routes: Routes, path: string, method: string): Endpoint => {
-  if (!Object.hasOwn(routes, path)) throw new SwitchboardError('not_found', { detail: 'no endpoint has this path' })
-  const methods = routes[path] ?? {}
+export const findEndpoint = (routes: Routes, path: string, method: string): Found => {
+  const cut = path.lastIndexOf('/')
+  const withId = `${path.slice(0, cut)}/{id}`
+  const key = Object.hasOwn(routes, path) && !path.endsWith('}') ? path : withId
+  if (!Object.hasOwn(routes, key)) throw new SwitchboardError('not_found', { detail: 'no endpoint has this path' })
+  const methods = routes[key] ?? {}
   const endpoint = Object.hasOwn(methods, method) ? methods[method] : undefined
-  if (endpoint !== undefined) return endpoint
+  if (endpoint !== undefined) return { endpoint, parameter: path.slice(cut + 1) }
   const allowed = Object.keys(methods).join(', ')
   throw new SwitchboardError('method_not_allowed', { detail: `allowed here: ${allowed}`, headers: { allow: allowed } })
 }

@@ -28,10 +28,15 @@ const domainLabel = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const literalSegment = /^[A-Za-z0-9._-]{1,128}$/
 const namedSegment = /^\{([a-z][A-Za-z0-9]{0,31})\}$/
 
-/** A name as an error text may show it: JSON-quoted, so that no control character reaches a terminal or a log line. */
+/**
+ * A name as an error text may show it: JSON-quoted and in ASCII, so that no control or bidirectional character reaches a
+ * terminal or a log line, and a look-alike letter shows that it is one.
+ */
 export const quoted = (text: string): string => {
-  const shown = text.length > 80 ? `${text.slice(0, 80)}…` : text
-  return `\`${JSON.stringify(shown.toWellFormed()).slice(1, -1)}\``
+  const shown = JSON.stringify(text.slice(0, 80))
+    .slice(1, -1)
+    .replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return `\`${shown}${text.length > 80 ? '…' : ''}\``
 }
 
 const split = (text: string): Parsed<{ domain: string; parts: readonly string[] }> => {

@@ -19,6 +19,8 @@ export type Directory = {
   readonly grants: readonly Grant[]
   readonly routes: readonly Route[]
   readonly kafkaUserPrefix: string
+  /** Unexpired leases that one principal may hold. */
+  readonly leasesPerPrincipal: number
   readonly grantIndex: GrantIndex
   readonly routeIndex: ChannelTrie
 }
@@ -205,6 +207,7 @@ export const compileDirectory = (policy: Policy, hash: string): Compiled => {
       grants,
       routes,
       kafkaUserPrefix: policy.kafkaUserPrefix ?? 'sb.',
+      leasesPerPrincipal: policy.limits?.leasesPerPrincipal ?? 1_000,
       grantIndex: indexGrants(grants),
       routeIndex,
     },

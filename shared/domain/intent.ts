@@ -13,9 +13,12 @@ export type Intent = {
   readonly profile: { readonly producer?: string | undefined; readonly consumer?: string | undefined }
   readonly client: { readonly instance?: string | undefined; readonly family?: ClientFamily | undefined }
   readonly network: string | undefined
+  /** The lease to renew. */
+  readonly lease: string | undefined
 }
 
 const maximumChannels = 100
+export const leaseIdPattern = /^lease_[0-9a-f]{32}$/
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
   error: () => 'a name is 1 to 63 of `A-Z a-z 0-9 . _ -` and starts with a letter or a digit',
 })
@@ -52,6 +55,10 @@ export const intentSchema = z
       .strictObject({ instance: name.optional(), family: z.enum(['java', 'librdkafka', 'javascript']).optional() })
       .optional(),
     network: name.optional(),
+    lease: z
+      .string()
+      .regex(leaseIdPattern, { error: () => 'a lease id as an answer gave it' })
+      .optional(),
   })
   .refine((body) => (body.produce?.length ?? 0) + (body.consume?.length ?? 0) > 0, {
     error: () => 'at least one channel in `produce` or `consume`',
@@ -73,13 +80,13 @@ export const parseIntent = (body: unknown): Intent => {
         .slice(0, 20)
         .map((issue) => ({ pointer: pointer(issue.path), detail: issue.message })),
     })
-  const { produce = [], consume = [], group, profile = {}, client = {}, network } = parsed.data
+  const { produce = [], consume = [], group, profile = {}, client = {}, network, lease } = parsed.data
   if (group !== undefined && consume.length === 0)
     throw new SwitchboardError('invalid_intent', {
       detail: 'a group belongs to `consume`',
       errors: [{ pointer: '/group', detail: 'only with at least one channel in `consume`' }],
     })
-  return { produce, consume, group, profile, client, network }
+  return { produce, consume, group, profile, client, network, lease }
 }
 
 /** Every (action, channel) of an intent, in the caller's order. */

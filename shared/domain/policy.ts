@@ -118,6 +118,7 @@ export const policySchema = z.strictObject({
   profiles: z.record(plainName, profile).optional(),
   grants: z.array(grant),
   routes: z.array(route),
+  limits: z.strictObject({ leasesPerPrincipal: z.int().min(1).max(100_000).optional() }).optional(),
   /** What our Kafka users start with; one per stack that shares a cluster. */
   kafkaUserPrefix: z
     .string()

@@ -3,13 +3,17 @@ import type { Intent } from '../domain/intent.ts'
 import type { Principal } from '../domain/principal.ts'
 import type { PropertyValue } from '../domain/profile.ts'
 
-/** One cluster of an answer; `properties`, `producer` and `consumer` are Kafka's own names and hold no secret. */
-export type Connection = {
+/** What one cluster's part of an answer says without its credential; Kafka's own names, no secret. */
+export type ConnectionSettings = {
   readonly cluster: { readonly name: string; readonly provider: string }
   readonly topics: Readonly<Record<string, string>>
   readonly properties: Readonly<Record<string, PropertyValue>>
   readonly producer?: Readonly<Record<string, PropertyValue>>
   readonly consumer?: Readonly<Record<string, PropertyValue>>
+}
+
+/** One cluster of an answer. */
+export type Connection = ConnectionSettings & {
   readonly credential: { readonly kind: 'jwt'; readonly token: string; readonly expiresAt: string }
 }
 
@@ -24,8 +28,7 @@ export const renderConnection = (
   { cluster, path, admissions, profiles, group }: ConnectionDecision,
   principal: Principal,
   intent: Intent,
-  credential: Connection['credential'],
-): Connection => ({
+): ConnectionSettings => ({
   cluster: { name: cluster.name, provider: cluster.provider },
   topics: Object.fromEntries(admissions.map(({ channel, topic }) => [channel.name, topic])),
   properties: {
@@ -41,5 +44,4 @@ export const renderConnection = (
   ...(profiles.consumer === undefined
     ? {}
     : { consumer: { ...profiles.consumer.properties, ...(group === undefined ? {} : { 'group.id': group }) } }),
-  credential,
 })
