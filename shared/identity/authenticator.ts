@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, errors, jwtVerify } from 'jose'
 import type { Directory } from '../domain/directory.ts'
 import { SwitchboardError } from '../domain/errors.ts'
-import { type Claims, namePrincipal, ruleMatches } from '../domain/identity.ts'
+import { type Claims, type IdentityRule, namePrincipal, ruleMatches } from '../domain/identity.ts'
 import type { Principal } from '../domain/principal.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
 
@@ -19,6 +20,17 @@ const maximumTokenLength = 16_384
 const clockToleranceSeconds = 30
 /** The year 5138; a larger `exp` is a mistake or an attack on date arithmetic. */
 const maximumNumericDate = 1e11
+/** A key that an issuer withdraws is noticed within this time; see the cache table in `docs/architecture.md`. */
+const rememberMs = 300_000
+const maximumRemembered = 10_000
+
+/** The rules, the deny list and the decision still run on every request; refusals are not remembered. */
+type Verified = { readonly claims: Claims; readonly generation: string; readonly verifiedAt: number }
+
+const isStillGood = ({ claims, verifiedAt }: Verified, now: Date): boolean =>
+  now.getTime() - verifiedAt < rememberMs &&
+  now.getTime() >= verifiedAt &&
+  Number(claims.exp) + clockToleranceSeconds > now.getTime() / 1000
 
 /** RFC 6750 3: one answer for every failure, so that no caller learns which check it passed. */
 export const unauthenticated = (reason: string, cause?: unknown): SwitchboardError =>
@@ -52,9 +64,36 @@ const requireSaneDates = (claims: Claims): void => {
  * @see https://www.rfc-editor.org/rfc/rfc8725
  * @throws SwitchboardError `unauthenticated`; `unavailable` while the issuer's keys cannot be had
  */
-export const createAuthenticator =
-  ({ issuerKeys, ownIssuer, clock }: AuthenticatorOptions): Authenticate =>
-  async (authorization, directory) => {
+export const createAuthenticator = ({ issuerKeys, ownIssuer, clock }: AuthenticatorOptions): Authenticate => {
+  const remembered = new Map<string, Verified>()
+
+  /** Signature, issuer, algorithm and times. A token that was found good is not verified again for 5 minutes. */
+  const verify = async (token: string, source: IdentityRule, rules: readonly IdentityRule[]): Promise<Claims> => {
+    const { getKey, generation } = await issuerKeys(source)
+    const now = clock()
+    const id = createHash('sha256').update(token).digest('base64url')
+    const known = remembered.get(id)
+    if (known !== undefined && known.generation === generation && isStillGood(known, now)) return known.claims
+    remembered.delete(id)
+    try {
+      const { payload } = await jwtVerify(token, getKey, {
+        issuer: source.issuer,
+        algorithms: [...new Set(rules.flatMap((rule) => rule.algorithms))],
+        requiredClaims: ['exp'],
+        currentDate: now,
+        clockTolerance: clockToleranceSeconds,
+      })
+      requireSaneDates(payload)
+      if (remembered.size >= maximumRemembered) remembered.delete(remembered.keys().next().value ?? '')
+      remembered.set(id, { claims: payload, generation, verifiedAt: now.getTime() })
+      return payload
+    } catch (error) {
+      if (error instanceof errors.JOSEError) throw unauthenticated(`the token is not valid: ${error.code}`, error)
+      throw error
+    }
+  }
+
+  return async (authorization, directory) => {
     const token = bearerToken(authorization)
     let issuer: unknown
     let algorithm: unknown
@@ -69,22 +108,7 @@ export const createAuthenticator =
     const first = rules[0]
     if (first === undefined) throw unauthenticated('no identity rule has the issuer of the token')
 
-    let claims: Claims
-    try {
-      const getKey = await issuerKeys(first)
-      const verified = await jwtVerify(token, getKey, {
-        issuer: first.issuer,
-        algorithms: [...new Set(rules.flatMap((rule) => rule.algorithms))],
-        requiredClaims: ['exp'],
-        currentDate: clock(),
-        clockTolerance: clockToleranceSeconds,
-      })
-      claims = verified.payload
-    } catch (error) {
-      if (error instanceof errors.JOSEError) throw unauthenticated(`the token is not valid: ${error.code}`, error)
-      throw error
-    }
-    requireSaneDates(claims)
+    const claims = await verify(token, first, rules)
 
     const rule = rules.find((each) => each.algorithms.some((one) => one === algorithm) && ruleMatches(each, claims))
     if (rule === undefined) throw unauthenticated('no identity rule matches the audience and claims of the token')
@@ -92,3 +116,4 @@ export const createAuthenticator =
     if (named.outcome === 'unnamed') throw unauthenticated(named.reason)
     return named.principal
   }
+}

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose'
 import * as z from 'zod'
 import { SwitchboardError } from '../domain/errors.ts'
@@ -5,7 +6,10 @@ import { SwitchboardError } from '../domain/errors.ts'
 /** Where an issuer's keys come from: `jwksUri` from the policy, else by discovery. */
 export type IssuerSource = { readonly issuer: string; readonly jwksUri: string | undefined }
 
-export type IssuerKeys = (source: IssuerSource) => Promise<JWTVerifyGetKey>
+export type IssuerKeys = (source: IssuerSource) => Promise<TrustedKeys>
+
+/** `generation` is another value whenever the issuer's keys are others: what was verified with the old ones is void. */
+export type TrustedKeys = { readonly getKey: JWTVerifyGetKey; readonly generation: string }
 
 export type IssuerKeysOptions = {
   readonly fetch: typeof globalThis.fetch
@@ -48,6 +52,7 @@ const readBounded = async (response: Response): Promise<string> => {
 export const createIssuerKeys = ({ fetch, clock, development, onFailure }: IssuerKeysOptions): IssuerKeys => {
   type Held = {
     keys: JWTVerifyGetKey | undefined
+    generation: string
     fetchedAt: number
     attemptedAt: number
     pending: Promise<void> | undefined
@@ -79,6 +84,7 @@ export const createIssuerKeys = ({ fetch, clock, development, onFailure }: Issue
     try {
       const jwks = jwksSchema.parse(await getJson(source.jwksUri ?? (await discover(source.issuer))))
       entry.keys = createLocalJWKSet(jwks)
+      entry.generation = createHash('sha256').update(JSON.stringify(jwks)).digest('base64url')
       entry.fetchedAt = clock().getTime()
     } catch (error) {
       onFailure(source.issuer, error)
@@ -97,6 +103,7 @@ export const createIssuerKeys = ({ fetch, clock, development, onFailure }: Issue
     const id = `${source.issuer}\n${source.jwksUri ?? ''}`
     const entry = held.get(id) ?? {
       keys: undefined,
+      generation: '',
       fetchedAt: Number.NEGATIVE_INFINITY,
       attemptedAt: Number.NEGATIVE_INFINITY,
       pending: undefined,
@@ -109,7 +116,7 @@ export const createIssuerKeys = ({ fetch, clock, development, onFailure }: Issue
         reason: `the keys of the issuer \`${source.issuer}\` cannot be read`,
         retryAfterSeconds: 5,
       })
-    return async (header, token) => {
+    const getKey: JWTVerifyGetKey = async (header, token) => {
       try {
         if (entry.keys === undefined) throw new errors.JWKSNoMatchingKey()
         return await entry.keys(header, token)
@@ -120,5 +127,6 @@ export const createIssuerKeys = ({ fetch, clock, development, onFailure }: Issue
         return await entry.keys(header, token)
       }
     }
+    return { getKey, generation: entry.generation }
   }
 }
