@@ -69,6 +69,11 @@ const refusal = (decision: Extract<Decision, { outcome: 'deny' }>): SwitchboardE
         reason,
         errors: [{ pointer: decision.pointer, detail: 'no profile of that name for this role' }],
       })
+    case 'pattern_split':
+      return new SwitchboardError('invalid_intent', {
+        reason,
+        errors: [{ pointer: decision.pointer, detail: 'several routes share this pattern; ask for a narrower one' }],
+      })
     case 'cluster_quarantined':
       return new SwitchboardError('unavailable', { reason, retryAfterSeconds: 60 })
     case 'principal_denied':
@@ -98,11 +103,15 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
     now: Date,
   ): Promise<void> => {
     const { name } = connection.cluster
-    const needed = requiredAccess(connection)
+    const needed = requiredAccess(directory, principal, connection)
     const key = JSON.stringify([directory.hash, name, principal.name, needed])
     if (ready.has(key)) return
     const applied = await access.read(name, principal.name)
-    if (applied !== undefined && needed.every((acl) => isAdmitted(applied.acls, acl))) {
+    if (
+      applied !== undefined &&
+      needed.acls.every((acl) => isAdmitted(applied.acls, acl)) &&
+      (!needed.everything || applied.policies.includes(directory.hash))
+    ) {
       if (ready.size >= maximumRemembered) ready.clear()
       ready.add(key)
       return
@@ -158,8 +167,8 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
       requestId: request.id,
       tokenHash: request.tokenHash,
       principal: principal.name,
-      produce: intent.produce.map((channel) => channel.name),
-      consume: intent.consume.map((channel) => channel.name),
+      produce: intent.produce.map((asked) => asked.name),
+      consume: intent.consume.map((asked) => asked.name),
       directory: directory.hash,
       ...(decision.outcome === 'allow'
         ? {
@@ -194,7 +203,7 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
         instance: intent.client.instance,
         intent: intentKey(intent),
         clusters: connections.map((connection) => connection.cluster.name),
-        channels: [...intent.produce, ...intent.consume].map((channel) => channel.name),
+        channels: [...intent.produce, ...intent.consume].map((asked) => asked.name),
         directory: directory.hash,
         etag,
         issuedAt: now,

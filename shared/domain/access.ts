@@ -67,6 +67,15 @@ const topicPrefix = (route: Route, both: ChannelPattern): string | undefined => 
 
 export type AccessSubject = Pick<Principal, 'name' | 'labels'>
 
+/** Whether an earlier route takes some of these channels. */
+const isCutShort = (directory: Directory, principal: AccessSubject, route: Route, both: ChannelPattern): boolean =>
+  directory.routes.some(
+    (other) =>
+      other.index < route.index &&
+      hasLabels(principal.labels, other.when) &&
+      intersectPatterns(other.channel, both) !== undefined,
+  )
+
 /**
  * The ACLs of a principal on a cluster, from grants x routes. Every topic an ACL admits leads back to a channel that a
  * grant allows: PREFIXED only where a whole subtree does, else LITERAL over the topics that exist.
@@ -96,11 +105,7 @@ export const computeAccess = (
             if (topic !== undefined) add(topicAcl(action, 'literal', topic))
             continue
           }
-          const earlier = directory.routes.some(
-            (other) =>
-              other.index < route.index && applies(other) && intersectPatterns(other.channel, both) !== undefined,
-          )
-          const prefix = earlier ? undefined : topicPrefix(route, both)
+          const prefix = isCutShort(directory, principal, route, both) ? undefined : topicPrefix(route, both)
           if (prefix !== undefined && containsPattern(pattern, both)) {
             add(topicAcl(action, 'prefixed', prefix))
             continue
@@ -128,13 +133,30 @@ export const computeAccess = (
   return [...acls.values()].sort((a, b) => (aclKey(a) < aclKey(b) ? -1 : 1))
 }
 
-/** What one connection needs in place before it may be handed out. */
-export const requiredAccess = (connection: ConnectionDecision): readonly Acl[] => [
-  ...connection.admissions.map((admission) => topicAcl(admission.action, 'literal', admission.topic)),
-  ...(connection.group === undefined
-    ? []
-    : [{ resource: 'group', pattern: 'literal', name: connection.group, operation: 'read' } as const]),
-]
+/**
+ * What one connection needs in place before it may be handed out. A pattern whose topics no prefix covers needs what the
+ * current policy gives, over the topics that exist; `everything` says so.
+ */
+export const requiredAccess = (
+  directory: Directory,
+  principal: AccessSubject,
+  connection: ConnectionDecision,
+): { readonly acls: readonly Acl[]; readonly everything: boolean } => {
+  const acls: Acl[] = []
+  let everything = false
+  for (const admission of connection.admissions) {
+    if (admission.kind === 'channel') acls.push(topicAcl(admission.action, 'literal', admission.topic))
+    else {
+      const { route, both, action } = admission
+      const prefix = isCutShort(directory, principal, route, both) ? undefined : topicPrefix(route, both)
+      if (prefix === undefined) everything = true
+      else acls.push(topicAcl(action, 'prefixed', prefix))
+    }
+  }
+  if (connection.group !== undefined)
+    acls.push({ resource: 'group', pattern: 'literal', name: connection.group, operation: 'read' })
+  return { acls, everything }
+}
 
 /** Whether applied ACLs let through what is needed. */
 export const isAdmitted = (applied: readonly Acl[], needed: Acl): boolean =>
@@ -142,7 +164,9 @@ export const isAdmitted = (applied: readonly Acl[], needed: Acl): boolean =>
     (acl) =>
       acl.resource === needed.resource &&
       acl.operation === needed.operation &&
-      (acl.pattern === 'prefixed' ? needed.name.startsWith(acl.name) : acl.name === needed.name),
+      (acl.pattern === 'prefixed'
+        ? needed.name.startsWith(acl.name)
+        : needed.pattern === 'literal' && acl.name === needed.name),
   )
 
 /** The ACLs to create and to delete so that a cluster has exactly what is wanted. */

@@ -1,22 +1,33 @@
 import { type AccessPath, selectAccessPath } from './access-path.ts'
-import type { Channel } from './channel.ts'
+import type { ChannelPattern } from './channel.ts'
 import type { Cluster } from './cluster.ts'
-import { type Directory, selectGrant, selectRoute, topicOf } from './directory.ts'
+import {
+  type Directory,
+  selectGrant,
+  selectPatternGrant,
+  selectPatternRoutes,
+  selectRoute,
+  topicOf,
+} from './directory.ts'
 import { type Action, allowsGroup, type Grant } from './grant.ts'
-import { type Intent, wishes } from './intent.ts'
+import { type Intent, type Wish, wishes } from './intent.ts'
 import { afterSeconds, type LeaseLimit, type LeaseTimes, leaseTimes } from './lease.ts'
 import type { Principal } from './principal.ts'
 import { type ClientRole, defaultProfileName, type Profile } from './profile.ts'
 import type { Route } from './route.ts'
+import { topicExpression } from './topic.ts'
 
-/** One channel of one action, decided. */
+/** One channel, or one route's part of an asked pattern, of one action, decided. */
 export type Admission = {
   readonly action: Action
-  readonly channel: Channel
-  readonly topic: string
+  readonly asked: string
   readonly grant: Grant
   readonly route: Route
-}
+} & (
+  | { readonly kind: 'channel'; readonly topic: string }
+  /** `expression` has no anchors; `both` is the route's channel cut with the pattern. */
+  | { readonly kind: 'pattern'; readonly expression: string; readonly both: ChannelPattern }
+)
 
 /** Everything one cluster contributes to the answer. */
 export type ConnectionDecision = {
@@ -33,6 +44,7 @@ export type DenyReason =
   | 'group_not_granted'
   | 'no_route'
   | 'no_topic'
+  | 'pattern_split'
   | 'cluster_quarantined'
   | 'no_access_path'
   | 'unknown_profile'
@@ -70,6 +82,44 @@ const selectProfile = (
   return directory.profiles.findLast((profile) => profile.name === name && profile.role === role)
 }
 
+type Denial = Extract<Decision, { outcome: 'deny' }>
+
+/** Rules 2 and 3 for one wish. */
+const admit = (
+  principal: Principal,
+  { action, asked, pointer }: Wish,
+  group: string | undefined,
+  directory: Directory,
+  now: Date,
+): { readonly outcome: 'admit'; readonly admissions: readonly Admission[] } | Denial => {
+  const deny = (rule: 2 | 3, reason: DenyReason): Denial => ({ outcome: 'deny', rule, reason, pointer })
+  const grantThat = (accepts: (grant: Grant) => boolean): Grant | undefined =>
+    asked.kind === 'channel'
+      ? selectGrant(directory, principal, action, asked.channel, now, accepts)
+      : selectPatternGrant(directory, principal, action, asked.pattern, now, accepts)
+  const grant = grantThat(
+    (each) => action === 'produce' || group === undefined || allowsGroup(each, principal.name, group),
+  )
+  if (grant === undefined) return deny(2, grantThat(() => true) === undefined ? 'no_grant' : 'group_not_granted')
+
+  const common = { action, asked: asked.name, grant }
+  if (asked.kind === 'channel') {
+    const route = selectRoute(directory, principal, asked.channel)
+    if (route === undefined) return deny(3, 'no_route')
+    const topic = topicOf(route, asked.channel)
+    if (topic === undefined) return deny(3, 'no_topic')
+    return { outcome: 'admit', admissions: [{ ...common, kind: 'channel', route, topic }] }
+  }
+  const routes = selectPatternRoutes(directory, principal, asked.pattern)
+  if (routes.outcome === 'split') return deny(3, 'pattern_split')
+  if (routes.parts.length === 0) return deny(3, 'no_route')
+  const admissions = routes.parts.map(({ route, both }): Admission => {
+    const expression = topicExpression(route.topic, route.channel, both)
+    return { ...common, kind: 'pattern', route, both, expression }
+  })
+  return { outcome: 'admit', admissions }
+}
+
 /** Rules 2 to 6, in their order; rule 1 named the principal. Pure: the same facts give the same decision. */
 export const decide = (
   principal: Principal,
@@ -80,26 +130,14 @@ export const decide = (
 
   const group = intent.consume.length > 0 ? (intent.group ?? principal.name) : undefined
   const byCluster = new Map<string, Admission[]>()
-  for (const { action, channel, pointer } of wishes(intent)) {
-    const allows = (grant: Grant): boolean =>
-      action === 'produce' || group === undefined || allowsGroup(grant, principal.name, group)
-    const grant = selectGrant(directory, principal, action, channel, now, allows)
-    if (grant === undefined) {
-      const withoutGroup = selectGrant(directory, principal, action, channel, now)
-      return {
-        outcome: 'deny',
-        rule: 2,
-        reason: withoutGroup === undefined ? 'no_grant' : 'group_not_granted',
-        pointer,
-      }
+  for (const wish of wishes(intent)) {
+    const found = admit(principal, wish, group, directory, now)
+    if (found.outcome === 'deny') return found
+    for (const admission of found.admissions) {
+      const admissions = byCluster.get(admission.route.cluster) ?? []
+      byCluster.set(admission.route.cluster, admissions)
+      admissions.push(admission)
     }
-    const route = selectRoute(directory, principal, channel)
-    if (route === undefined) return { outcome: 'deny', rule: 3, reason: 'no_route', pointer }
-    const topic = topicOf(route, channel)
-    if (topic === undefined) return { outcome: 'deny', rule: 3, reason: 'no_topic', pointer }
-    const admissions = byCluster.get(route.cluster) ?? []
-    byCluster.set(route.cluster, admissions)
-    admissions.push({ action, channel, topic, grant, route })
   }
 
   const connections: ConnectionDecision[] = []

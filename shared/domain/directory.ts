@@ -1,13 +1,21 @@
-import { type Channel, type ChannelPattern, matchChannel, parseChannelPattern } from './channel.ts'
+import {
+  type Channel,
+  type ChannelPattern,
+  containsPattern,
+  intersectPatterns,
+  matchChannel,
+  parseChannelPattern,
+} from './channel.ts'
 import { addPattern, type ChannelTrie, createChannelTrie, firstMatch } from './channel-trie.ts'
 import type { Cluster, Listener } from './cluster.ts'
-import { type Action, type Grant, isExpired, parseNamePattern } from './grant.ts'
+import { type Action, type Grant, isExpired, isHeldBy, parseNamePattern } from './grant.ts'
 import type { IdentityRule } from './identity.ts'
 import { durationSeconds, type Policy, type PolicyIssue, untilDate } from './policy.ts'
 import { hasLabels, type Principal } from './principal.ts'
 import { builtInProfiles, type Profile } from './profile.ts'
 import type { Route } from './route.ts'
 import { parseTopicTemplate, renderTopic, unusedCaptures } from './topic.ts'
+import { findTopicCollisions } from './topic-collision.ts'
 
 /** The policy compiled for deciding: what resolve holds in memory. */
 export type Directory = {
@@ -155,6 +163,9 @@ export const compileDirectory = (policy: Policy, hash: string): Compiled => {
   )
 
   const routes: Route[] = []
+  /** Where in the document a route stands. */
+  const positions = new Map<Route, number>()
+  const exclusive: Route[] = []
   const routeIndex = createChannelTrie()
   for (const [index, route] of policy.routes.entries()) {
     const channel = parseChannelPattern(route.channel)
@@ -195,8 +206,15 @@ export const compileDirectory = (policy: Policy, hash: string): Compiled => {
       profiles: route.profiles ?? {},
     }
     routes.push(compiled)
+    positions.set(compiled, index)
+    if (route.shared !== true) exclusive.push(compiled)
     addPattern(routeIndex, compiled.channel, compiled.index)
   }
+  for (const { route, other, topic, channels } of findTopicCollisions(exclusive))
+    issues.push({
+      path: ['routes', positions.get(route) ?? route.index, 'topic'],
+      detail: `topic ${quoted(topic)} would be that of ${quoted(channels[0].name)} here and of ${quoted(channels[1].name)} by \`routes[${positions.get(other) ?? other.index}]\`; say \`shared: true\` if that is meant`,
+    })
 
   return {
     directory: {
@@ -258,3 +276,45 @@ export const selectGrant = (
       if (hasLabels(principal.labels, held.labels)) search(held)
   return best === undefined ? undefined : directory.grants[best]
 }
+
+/** A part of an asked pattern that one route carries. */
+export type RoutePart = { readonly route: Route; readonly both: ChannelPattern }
+
+export type PatternRoutes =
+  | { readonly outcome: 'routed'; readonly parts: readonly RoutePart[] }
+  /** An earlier route takes some of the pattern's channels away from a later one, in no way that a pattern can say. */
+  | { readonly outcome: 'split' }
+
+/** Rule 3 for all channels of a pattern at once. */
+export const selectPatternRoutes = (
+  directory: Directory,
+  principal: Pick<Principal, 'labels'>,
+  pattern: ChannelPattern,
+): PatternRoutes => {
+  const parts: RoutePart[] = []
+  for (const route of directory.routes) {
+    if (!hasLabels(principal.labels, route.when)) continue
+    const both = intersectPatterns(route.channel, pattern)
+    if (both === undefined || parts.some((earlier) => containsPattern(earlier.both, both))) continue
+    if (parts.some((earlier) => intersectPatterns(earlier.both, both) !== undefined)) return { outcome: 'split' }
+    parts.push({ route, both })
+  }
+  return { outcome: 'routed', parts }
+}
+
+/** Rule 2 for all channels of a pattern at once: one grant must contain it. */
+export const selectPatternGrant = (
+  directory: Directory,
+  principal: Pick<Principal, 'name' | 'labels'>,
+  action: Action,
+  pattern: ChannelPattern,
+  now: Date,
+  accepts: (grant: Grant) => boolean = () => true,
+): Grant | undefined =>
+  directory.grants.find(
+    (grant) =>
+      isHeldBy(grant, principal) &&
+      !isExpired(grant, now) &&
+      accepts(grant) &&
+      grant[action].some((granted) => containsPattern(granted, pattern)),
+  )

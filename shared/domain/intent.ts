@@ -1,14 +1,19 @@
 import * as z from 'zod'
-import { type Channel, isPatternText, parseChannel } from './channel.ts'
+import { type Channel, type ChannelPattern, isPatternText, parseChannel, parseChannelPattern } from './channel.ts'
 import { SwitchboardError } from './errors.ts'
 import type { Action } from './grant.ts'
 
 export type ClientFamily = 'java' | 'librdkafka' | 'javascript'
 
+/** One channel, or all channels of a pattern (`*` and a last `**`). */
+export type Asked =
+  | { readonly kind: 'channel'; readonly name: string; readonly channel: Channel }
+  | { readonly kind: 'pattern'; readonly name: string; readonly pattern: ChannelPattern }
+
 /** What a caller asks for. */
 export type Intent = {
-  readonly produce: readonly Channel[]
-  readonly consume: readonly Channel[]
+  readonly produce: readonly Asked[]
+  readonly consume: readonly Asked[]
   readonly group: string | undefined
   readonly profile: { readonly producer?: string | undefined; readonly consumer?: string | undefined }
   readonly client: { readonly instance?: string | undefined; readonly family?: ClientFamily | undefined }
@@ -26,19 +31,24 @@ const groupName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,248}$/, {
   error: () => 'a group is 1 to 249 of `A-Z a-z 0-9 . _ -` and starts with a letter or a digit',
 })
 
-const channel = z.string().transform((text, context): Channel => {
-  if (isPatternText(text)) {
-    context.addIssue({ code: 'custom', message: 'name each channel; patterns are for grants and routes' })
+const asked = z.string().transform((name, context): Asked => {
+  const refuse = (message: string): never => {
+    context.addIssue({ code: 'custom', message })
     return z.NEVER
   }
-  const parsed = parseChannel(text)
-  if (parsed.ok) return parsed.value
-  context.addIssue({ code: 'custom', message: parsed.detail })
-  return z.NEVER
+  if (!isPatternText(name)) {
+    const parsed = parseChannel(name)
+    return parsed.ok ? { kind: 'channel', name, channel: parsed.value } : refuse(parsed.detail)
+  }
+  const parsed = parseChannelPattern(name)
+  if (!parsed.ok) return refuse(parsed.detail)
+  if (parsed.value.segments.some((segment) => segment.kind === 'one' && segment.name !== undefined))
+    return refuse('an intent may have `*` and a last `**`; `{name}` is for routes')
+  return { kind: 'pattern', name, pattern: parsed.value }
 })
 
 const channels = z
-  .array(channel)
+  .array(asked)
   .max(maximumChannels, { error: () => `at most ${maximumChannels} channels` })
   .refine((list) => new Set(list.map((entry) => entry.name)).size === list.length, {
     error: () => 'each channel once',
@@ -89,19 +99,13 @@ export const parseIntent = (body: unknown): Intent => {
   return { produce, consume, group, profile, client, network, lease }
 }
 
-/** Every (action, channel) of an intent, in the caller's order. */
-export const wishes = (intent: Intent): readonly { action: Action; channel: Channel; pointer: string }[] => [
-  ...intent.produce.map((entry, index) => ({
-    action: 'produce' as const,
-    channel: entry,
-    pointer: `/produce/${index}`,
-  })),
-  ...intent.consume.map((entry, index) => ({
-    action: 'consume' as const,
-    channel: entry,
-    pointer: `/consume/${index}`,
-  })),
-]
+export type Wish = { readonly action: Action; readonly asked: Asked; readonly pointer: string }
+
+/** Everything an intent asks for, in the caller's order, with where it stands in the body. */
+export const wishes = (intent: Intent): readonly Wish[] =>
+  (['produce', 'consume'] as const).flatMap((action) =>
+    intent[action].map((entry, index) => ({ action, asked: entry, pointer: `/${action}/${index}` })),
+  )
 
 /** What two intents have in common when a restart may reuse the lease: everything but the instance itself. */
 export const intentKey = (intent: Intent): unknown => ({

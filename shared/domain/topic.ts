@@ -1,4 +1,12 @@
-import { type Captures, type Channel, type ChannelPattern, matchChannel, type Parsed, quoted } from './channel.ts'
+import {
+  type Captures,
+  type Channel,
+  type ChannelPattern,
+  matchChannel,
+  type Parsed,
+  type PatternSegment,
+  quoted,
+} from './channel.ts'
 
 /**
  * How a route names topics: tokens joined by `.`. A token holds at most one capture, and a captured segment never holds
@@ -52,6 +60,9 @@ export const parseTopicTemplate = (text: string, pattern: ChannelPattern): Parse
   }
   if (tokens.filter((token) => token.kind === 'rest').length > 1)
     return { ok: false, detail: `a topic may hold what \`**\` took once, got ${quoted(text)}` }
+  const captured = tokens.flatMap((token) => (token.kind === 'segment' ? [token.index] : []))
+  if (new Set(captured).size < captured.length)
+    return { ok: false, detail: `a topic may hold each segment of the channel once, got ${quoted(text)}` }
   if (
     tokens.every((token) => token.kind === 'text') &&
     !isTopicName(tokens.map((token) => ('text' in token ? token.text : '')).join('.'))
@@ -118,8 +129,7 @@ export const channelOfTopic = (
     }
     if (!part.startsWith(token.prefix) || !part.endsWith(token.suffix)) return undefined
     const segment = part.slice(token.prefix.length, part.length - token.suffix.length)
-    const before = segments.get(token.index)
-    if (segment === '' || (before !== undefined && before !== segment)) return undefined
+    if (segment === '') return undefined
     segments.set(token.index, segment)
   }
   const path: string[] = []
@@ -142,3 +152,30 @@ export const channelOfTopic = (
   const captures = matchChannel(pattern, channel)
   return captures !== undefined && renderTopic(template, captures, channel) === topic ? channel : undefined
 }
+
+const escaped = (text: string): string => text.replaceAll('.', '\\.')
+const anySegment = '[^.]+'
+
+/**
+ * The topics of `both` (channels of the route, cut with what was asked) as a regular expression without anchors. It
+ * keeps to what Java, RE2, JavaScript and POSIX extended expressions read alike.
+ */
+export const topicExpression = (template: TopicTemplate, route: ChannelPattern, both: ChannelPattern): string => {
+  const expressionOf = (segment: PatternSegment | undefined): string =>
+    segment?.kind === 'literal' ? escaped(segment.text) : segment?.kind === 'rest' ? '.+' : anySegment
+  return template.tokens
+    .map((token) => {
+      if (token.kind === 'text') return escaped(token.text)
+      if (token.kind === 'segment')
+        return `${escaped(token.prefix)}${expressionOf(both.segments[token.index])}${escaped(token.suffix)}`
+      return both.segments
+        .slice(route.segments.length - 1)
+        .map(expressionOf)
+        .join('\\.')
+    })
+    .join('\\.')
+}
+
+/** The expressions of one pattern on one cluster, anchored. */
+export const anchoredExpression = (expressions: readonly string[]): string =>
+  expressions.length === 1 ? `^${expressions[0]}$` : `^(${expressions.join('|')})$`

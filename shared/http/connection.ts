@@ -1,12 +1,15 @@
-import type { ConnectionDecision } from '../domain/decide.ts'
+import type { Admission, ConnectionDecision } from '../domain/decide.ts'
 import type { Intent } from '../domain/intent.ts'
 import type { Principal } from '../domain/principal.ts'
 import type { PropertyValue } from '../domain/profile.ts'
+import { anchoredExpression } from '../domain/topic.ts'
 
 /** What one cluster's part of an answer says without its credential; Kafka's own names, no secret. */
 export type ConnectionSettings = {
   readonly cluster: { readonly name: string; readonly provider: string }
   readonly topics: Readonly<Record<string, string>>
+  /** Asked pattern -> anchored regular expression over topics. */
+  readonly patterns?: Readonly<Record<string, string>>
   readonly properties: Readonly<Record<string, PropertyValue>>
   readonly producer?: Readonly<Record<string, PropertyValue>>
   readonly consumer?: Readonly<Record<string, PropertyValue>>
@@ -24,13 +27,30 @@ export type ResolveAnswer = {
   readonly directory: string
 }
 
+const renderPatterns = (admissions: readonly Admission[]): Pick<ConnectionSettings, 'patterns'> => {
+  const expressions = new Map<string, string[]>()
+  for (const admission of admissions) {
+    if (admission.kind !== 'pattern') continue
+    const list = expressions.get(admission.asked) ?? []
+    expressions.set(admission.asked, list)
+    if (!list.includes(admission.expression)) list.push(admission.expression)
+  }
+  if (expressions.size === 0) return {}
+  return {
+    patterns: Object.fromEntries([...expressions].map(([asked, list]) => [asked, anchoredExpression(list)])),
+  }
+}
+
 export const renderConnection = (
   { cluster, path, admissions, profiles, group }: ConnectionDecision,
   principal: Principal,
   intent: Intent,
 ): ConnectionSettings => ({
   cluster: { name: cluster.name, provider: cluster.provider },
-  topics: Object.fromEntries(admissions.map(({ channel, topic }) => [channel.name, topic])),
+  topics: Object.fromEntries(
+    admissions.flatMap((admission) => (admission.kind === 'channel' ? [[admission.asked, admission.topic]] : [])),
+  ),
+  ...renderPatterns(admissions),
   properties: {
     'bootstrap.servers': path.listener.bootstrap,
     'security.protocol': path.listener.security,
