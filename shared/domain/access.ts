@@ -67,6 +67,14 @@ const topicPrefix = (route: Route, both: ChannelPattern): string | undefined => 
 
 export type AccessSubject = Pick<Principal, 'name' | 'labels'>
 
+/** The prefix that gives exactly these channels' topics, unless an earlier route takes some of them. */
+const uncutPrefix = (
+  directory: Directory,
+  principal: AccessSubject,
+  route: Route,
+  both: ChannelPattern,
+): string | undefined => (isCutShort(directory, principal, route, both) ? undefined : topicPrefix(route, both))
+
 /** Whether an earlier route takes some of these channels. */
 const isCutShort = (directory: Directory, principal: AccessSubject, route: Route, both: ChannelPattern): boolean =>
   directory.routes.some(
@@ -105,7 +113,7 @@ export const computeAccess = (
             if (topic !== undefined) add(topicAcl(action, 'literal', topic))
             continue
           }
-          const prefix = isCutShort(directory, principal, route, both) ? undefined : topicPrefix(route, both)
+          const prefix = uncutPrefix(directory, principal, route, both)
           if (prefix !== undefined && containsPattern(pattern, both)) {
             add(topicAcl(action, 'prefixed', prefix))
             continue
@@ -147,8 +155,12 @@ export const requiredAccess = (
   for (const admission of connection.admissions) {
     if (admission.kind === 'channel') acls.push(topicAcl(admission.action, 'literal', admission.topic))
     else {
-      const { route, both, action } = admission
-      const prefix = isCutShort(directory, principal, route, both) ? undefined : topicPrefix(route, both)
+      const { route, both, action, grant } = admission
+      const prefix = grant[action]
+        .map((pattern) => intersectPatterns(pattern, route.channel))
+        .filter((granted) => granted !== undefined && containsPattern(granted, both))
+        .map((granted) => granted && uncutPrefix(directory, principal, route, granted))
+        .find((found) => found !== undefined)
       if (prefix === undefined) everything = true
       else acls.push(topicAcl(action, 'prefixed', prefix))
     }
