@@ -1,60 +1,67 @@
-import { RemovalPolicy, Validations } from 'aws-cdk-lib'
-import { CfnStage, HttpApi, HttpRoute, HttpRouteKey, HttpStage } from 'aws-cdk-lib/aws-apigatewayv2'
+import { Validations } from 'aws-cdk-lib'
+import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
+import { HttpApi, HttpRoute, HttpRouteKey, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
-import { ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
+import { logGroup } from './logs.ts'
 
-export type ApiProps = { readonly logRetention: RetentionDays; readonly development: boolean }
+export type ApiProps = { readonly development: boolean; readonly logRetention: RetentionDays }
 
-/** One route for everything: the function answers unknown paths and methods itself, in its own words. */
+/** What clients reach. It knows no paths: the function answers unknown ones too, with problems of its own shape. */
 export class Api extends Construct {
   readonly url: string
-  private readonly api: HttpApi
+  readonly #api: HttpApi
 
-  constructor(scope: Construct, id: string, { logRetention, development }: ApiProps) {
+  constructor(scope: Construct, id: string, props: ApiProps) {
     super(scope, id)
-    this.api = new HttpApi(this, 'Http', { createDefaultStage: false, description: 'Switchboard' })
-    const accessLogs = new LogGroup(this, 'AccessLogs', {
-      retention: logRetention,
-      removalPolicy: development ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
+    this.#api = new HttpApi(this, 'Api', {
+      apiName: 'switchboard',
+      description: 'Resolves intents to leases',
+      createDefaultStage: false,
     })
-    accessLogs.grantWrite(new ServicePrincipal('apigateway.amazonaws.com'))
-    const stage = new HttpStage(this, 'Stage', {
-      httpApi: this.api,
+    this.url = this.#api.apiEndpoint
+
+    new HttpStage(this, 'Stage', {
+      httpApi: this.#api,
       stageName: '$default',
       autoDeploy: true,
-      throttle: { rateLimit: 2_000, burstLimit: 1_000 },
+      // a thousand instances that restart at once get through; one that loops does not take the account's quota
+      throttle: { rateLimit: 500, burstLimit: 1_000 },
+      accessLogSettings: {
+        destination: new LogGroupLogDestination(logGroup(this, 'AccessLogs', props)),
+        format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
+      },
     })
-    if (!(stage.node.defaultChild instanceof CfnStage)) throw new Error('an HTTP stage has no CfnStage')
-    // no query string and no header: a caller may have put a secret there
-    stage.node.defaultChild.accessLogSettings = {
-      destinationArn: accessLogs.logGroupArn,
-      format: JSON.stringify({
-        requestId: '$context.requestId',
-        time: '$context.requestTime',
-        method: '$context.httpMethod',
-        path: '$context.path',
-        status: '$context.status',
-        latency: '$context.responseLatency',
-        ip: '$context.identity.sourceIp',
-      }),
-    }
-    this.url = this.api.apiEndpoint
   }
 
-  /** Sends every request to this function; it verifies tokens itself. */
-  routeTo(target: IFunction): void {
-    const route = new HttpRoute(this, 'Default', {
-      httpApi: this.api,
+  /** Sends every request to the function. */
+  sendEverythingTo(target: IFunction): void {
+    const route = new HttpRoute(this, 'EveryRequest', {
+      httpApi: this.#api,
       routeKey: HttpRouteKey.DEFAULT,
-      integration: new HttpLambdaIntegration('Resolve', target),
+      integration: new HttpLambdaIntegration('Function', target),
     })
     Validations.of(route).acknowledge({
-      id: 'AwsSolutions::AwsSolutions-APIG4',
+      id: 'AwsSolutions-APIG4',
       reason:
-        'the function verifies tokens itself: the gateway knows one issuer and RS256 only, and answers in its own words',
+        'The function verifies every caller against the policy in force, which holds the trusted issuers; keys, ' +
+        'metadata and health are public.',
     })
   }
+}
+
+/** Never the query string: in the ancestor's contract it holds what a caller asks for. Never a header. */
+const accessLogFields = {
+  requestId: '$context.requestId',
+  time: '$context.requestTimeEpoch',
+  ip: '$context.identity.sourceIp',
+  method: '$context.httpMethod',
+  path: '$context.path',
+  status: '$context.status',
+  bytes: '$context.responseLength',
+  milliseconds: '$context.responseLatency',
+  functionMilliseconds: '$context.integrationLatency',
+  functionStatus: '$context.integrationStatus',
 }

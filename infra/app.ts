@@ -2,12 +2,19 @@ import { App, Stack, Validations } from 'aws-cdk-lib'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { Switchboard } from './switchboard.ts'
 
-const app = new App()
+const contextFlag = (name: string): boolean => {
+  const value: unknown = app.node.tryGetContext(name) ?? false
+  if (value === true || value === 'true') return true
+  if (value === false || value === 'false') return false
+  throw new Error(`the context \`${name}\` is \`${String(value)}\`; allowed are \`true\` and \`false\``)
+}
+
+const app = new App({ analyticsReporting: false })
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
 
-const issuerUrl: unknown = app.node.tryGetContext('issuerUrl')
-const stack = new Stack(app, 'Switchboard', { description: 'An access layer for Kafka' })
+const issuerUrl: string | undefined = app.node.tryGetContext('issuerUrl')
+const stack = new Stack(app, 'Switchboard', { description: 'Switchboard: a serverless access layer for Kafka' })
 new Switchboard(stack, 'Switchboard', {
-  ...(typeof issuerUrl === 'string' ? { issuerUrl } : {}),
-  development: app.node.tryGetContext('development') === 'true',
+  development: contextFlag('development'),
+  ...(issuerUrl === undefined ? {} : { issuerUrl }),
 })

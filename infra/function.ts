@@ -1,75 +1,119 @@
 import { fileURLToPath } from 'node:url'
-import { type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
+import { ArnFormat, type Duration, Stack, Validations } from 'aws-cdk-lib'
 import type { IVpc } from 'aws-cdk-lib/aws-ec2'
-import { ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda'
-import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
+import { logGroup } from './logs.ts'
+import { allow } from './permissions.ts'
 
 export type SwitchboardFunctionProps<Env extends Readonly<Record<string, string>>> = {
-  /** Path from the top of the repository. */
-  readonly entry: string
   readonly description: string
-  /** Typed by the function's own `env.ts`: a missing variable does not compile. */
+  /** Relative to the repository, such as `functions/resolve/index.ts`. */
+  readonly entry: string
   readonly environment: Env
   readonly memorySize: number
   readonly timeout: Duration
-  readonly logRetention: RetentionDays
   readonly development: boolean
+  readonly logRetention: RetentionDays
   readonly vpc?: IVpc | undefined
+  /** What the bundled code reads from disk at run time, relative to the repository. */
+  readonly files?: readonly string[]
 }
 
-/** A function of ours: arm64, Node 24, one bundled ES module, a log group with an end, and a role that starts empty. */
+const repository = fileURLToPath(new URL('..', import.meta.url))
+
+/** A function with nothing it was not given: its role starts with its own log group and its traces. */
 export class SwitchboardFunction<Env extends Readonly<Record<string, string>>> extends Construct {
   readonly function: NodejsFunction
-  readonly role: Role
 
   constructor(scope: Construct, id: string, props: SwitchboardFunctionProps<Env>) {
     super(scope, id)
-    const { entry, description, environment, memorySize, timeout, logRetention, development, vpc } = props
-    const logGroup = new LogGroup(this, 'Logs', {
-      retention: logRetention,
-      removalPolicy: development ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
-    })
-    this.role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') })
-    logGroup.grantWrite(this.role)
-    if (vpc !== undefined)
-      this.role.addManagedPolicy(ManagedPolicy.fromAwsManagedPolicyName('service-role/AWSLambdaVPCAccessExecutionRole'))
-    Validations.of(this.role).acknowledge({
-      id: 'AwsSolutions::AwsSolutions-IAM5[Resource::*]',
-      reason: 'X-Ray has no resources to name: xray:PutTraceSegments and xray:PutTelemetryRecords',
-    })
+    const { description, entry, environment, memorySize, timeout, vpc, files = [] } = props
+    const logs = logGroup(this, 'Logs', props)
+    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com'), description })
+    allow(role, logs.logGroupArn, ['logs:CreateLogStream', 'logs:PutLogEvents'])
+    if (vpc !== undefined) allowNetworkInterfaces(role)
+
     this.function = new NodejsFunction(this, 'Function', {
-      entry: fileURLToPath(new URL(`../${entry}`, import.meta.url)),
-      depsLockFilePath: fileURLToPath(new URL('../package-lock.json', import.meta.url)),
-      handler: 'handler',
       description,
+      role,
+      entry: `${repository}${entry}`,
+      handler: 'dist/index.handler',
+      projectRoot: repository,
+      depsLockFilePath: `${repository}package-lock.json`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize,
       timeout,
-      environment,
-      role: this.role,
-      logGroup,
-      loggingFormat: LoggingFormat.TEXT,
+      environment: { ...environment, NODE_OPTIONS: '--enable-source-maps' },
+      logGroup: logs,
+      // our own lines are JSON and go to stdout, which Lambda does not wrap; its own lines become JSON too
+      loggingFormat: LoggingFormat.JSON,
       tracing: Tracing.ACTIVE,
       ...(vpc === undefined ? {} : { vpc }),
       bundling: {
         format: OutputFormat.ESM,
-        target: 'node24',
         minify: true,
-        // ES modules first: CommonJS builds of the AWS SDK do not shake and make resolve a third larger
+        sourceMap: true,
+        sourcesContent: false,
+        bundleAwsSDK: true,
         mainFields: ['module', 'main'],
-        // some dependencies still `require` built-in modules
-        banner: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);",
-        externalModules: [],
+        // some CommonJS dependencies call require at run time, which an ES module does not have
+        logLevel: LogLevel.WARNING,
+        // packages look for files of their own in `../dist`, as they are published, so the bundle lies there too
+        commandHooks: {
+          beforeInstall: () => [],
+          beforeBundling: () => [],
+          afterBundling: (_, output) => [
+            `mkdir "${output}/dist"`,
+            `mv "${output}/index.mjs" "${output}/index.mjs.map" "${output}/dist"`,
+            ...files.map((file) => `cp "${repository}${file}" "${output}/dist"`),
+          ],
+        },
+        banner:
+          "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
       },
     })
+    Validations.of(role).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason: vpc === undefined ? traceReason : `${traceReason} ${networkReason}`,
+    })
   }
+}
 
-  /** One statement, exactly these actions on exactly these resources. */
-  allow(actions: string[], resources: string[]): void {
-    this.role.addToPolicy(new PolicyStatement({ actions, resources }))
-  }
+const traceReason = 'The two X-Ray write actions have no resources to name.'
+const networkReason =
+  'Neither have the network-interface actions that Lambda needs to join a VPC; the code of the function is denied them.'
+
+/** @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions */
+const allowNetworkInterfaces = (role: Role): void => {
+  const actions = [
+    'ec2:CreateNetworkInterface',
+    'ec2:DescribeNetworkInterfaces',
+    'ec2:DescribeSubnets',
+    'ec2:DeleteNetworkInterface',
+    'ec2:AssignPrivateIpAddresses',
+    'ec2:UnassignPrivateIpAddresses',
+  ]
+  allow(role, '*', actions)
+  role.addToPolicy(
+    new PolicyStatement({
+      effect: Effect.DENY,
+      actions,
+      resources: ['*'],
+      conditions: {
+        ArnLike: {
+          'lambda:SourceFunctionArn': Stack.of(role).formatArn({
+            service: 'lambda',
+            resource: 'function',
+            resourceName: '*',
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          }),
+        },
+      },
+    }),
+  )
 }

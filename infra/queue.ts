@@ -1,26 +1,42 @@
 import { Duration } from 'aws-cdk-lib'
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
+import { allow } from './permissions.ts'
 
-export type WorkQueueProps = { readonly consumerTimeout: Duration }
+export type WorkQueueProps = {
+  /** Of the function that takes the work; a message must not come back while it is still worked on. */
+  readonly consumerTimeout: Duration
+}
 
-const attempts = 5
-
-/** Work for rotate: FIFO, one group per cluster, so that one worker at a time owns a cluster. */
+/** What must happen now, in order within a group (a cluster, the signing keys), one worker per group at a time. */
 export class WorkQueue extends Construct {
   readonly queue: Queue
-  readonly deadLetterQueue: Queue
+  readonly deadLetters: Queue
 
   constructor(scope: Construct, id: string, { consumerTimeout }: WorkQueueProps) {
     super(scope, id)
-    const common = { fifo: true, encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true }
-    this.deadLetterQueue = new Queue(this, 'DeadLetters', { ...common, retentionPeriod: Duration.days(14) })
+    const safe = { fifo: true, encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true }
+    this.deadLetters = new Queue(this, 'DeadLetters', { ...safe, retentionPeriod: Duration.days(14) })
     this.queue = new Queue(this, 'Queue', {
-      ...common,
-      retentionPeriod: Duration.days(4),
-      // Lambda asks for six times the function's timeout: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+      ...safe,
       visibilityTimeout: Duration.seconds(6 * consumerTimeout.toSeconds()),
-      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: attempts },
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: 5 },
     })
+  }
+
+  /** Feeds the function, at most `maxConcurrency` groups at once. */
+  feed(consumer: LambdaFunction, maxConcurrency: number): void {
+    const mapping = new EventSourceMapping(this, 'Feed', {
+      target: consumer,
+      eventSourceArn: this.queue.queueArn,
+      batchSize: 10,
+      maxConcurrency,
+      reportBatchItemFailures: true,
+    })
+    allow(consumer, this.queue.queueArn, ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'])
+    // Lambda refuses the mapping while the role cannot read the queue yet
+    if (consumer.role !== undefined) mapping.node.addDependency(consumer.role)
   }
 }

@@ -1,55 +1,51 @@
-import { RemovalPolicy, Validations } from 'aws-cdk-lib'
-import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { Aws, Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
+import type { IGrantable } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { CfnSecret } from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
+import { allow } from './permissions.ts'
 
 export type SigningKeyProps = { readonly development: boolean }
 
-/** Where our issuer's signing keys are kept: a secret that the deploy makes empty and rotate fills. */
+/** Where our issuer's private keys live. The deploy makes it empty; only rotate ever writes a value. */
 export class SigningKey extends Construct {
   readonly secretArn: string
-  private readonly key: Key
+  readonly #encryptionKey: Key
 
   constructor(scope: Construct, id: string, { development }: SigningKeyProps) {
     super(scope, id)
     const removalPolicy = development ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN
-    this.key = new Key(this, 'Key', {
-      description: "Encrypts the signing keys of Switchboard's issuer",
+
+    this.#encryptionKey = new Key(this, 'EncryptionKey', {
+      description: 'Encrypts the signing keys of the Switchboard issuer',
       enableKeyRotation: true,
       removalPolicy,
+      ...(development ? { pendingWindow: Duration.days(7) } : {}),
     })
-    // the L2 would generate a value, and this secret's first value is a key that only rotate may make
+    // the L2 Secret always generates a value, which would then be a key that nobody checked
     const secret = new CfnSecret(this, 'Secret', {
-      description: "The signing keys of Switchboard's issuer; written by rotate",
-      kmsKeyId: this.key.keyArn,
+      description: 'Signing keys of the Switchboard issuer; written by the rotate function only',
+      kmsKeyId: this.#encryptionKey.keyArn,
     })
     secret.applyRemovalPolicy(removalPolicy)
-    Validations.of(secret).acknowledge({
-      id: 'AwsSolutions::AwsSolutions-SMG4',
-      reason: 'rotate rotates this secret itself: the next public key must be published an hour before it signs',
-    })
     this.secretArn = secret.attrId
+
+    Validations.of(secret).acknowledge({
+      id: 'AwsSolutions-SMG4',
+      reason:
+        'A broker refuses a new key id once, so the next public key is published an hour before it signs; the four ' +
+        'steps of Secrets Manager rotation cannot wait between two of them. The rotate function owns the value.',
+    })
   }
 
-  grantRead(grantee: IGrantable): void {
-    this.grant(grantee, ['secretsmanager:GetSecretValue'], ['kms:Decrypt'])
-  }
-
-  grantReadAndWrite(grantee: IGrantable): void {
-    this.grant(
-      grantee,
-      ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'],
-      ['kms:Decrypt', 'kms:GenerateDataKey'],
-    )
-  }
-
-  private grant(grantee: IGrantable, secretActions: string[], keyActions: string[]): void {
-    grantee.grantPrincipal.addToPrincipalPolicy(
-      new PolicyStatement({ actions: secretActions, resources: [this.secretArn] }),
-    )
-    grantee.grantPrincipal.addToPrincipalPolicy(
-      new PolicyStatement({ actions: keyActions, resources: [this.key.keyArn] }),
-    )
+  /** Gives these actions on the secret, and its encryption key for these only through Secrets Manager and this secret. */
+  allow(grantee: IGrantable, secretActions: readonly string[], keyActions: readonly string[]): void {
+    allow(grantee, this.secretArn, secretActions)
+    allow(grantee, this.#encryptionKey.keyArn, keyActions, {
+      StringEquals: {
+        'kms:ViaService': `secretsmanager.${Aws.REGION}.amazonaws.com`,
+        'kms:EncryptionContext:SecretARN': this.secretArn,
+      },
+    })
   }
 }

@@ -1,142 +1,175 @@
-import { CfnOutput, Duration, Stack, Validations } from 'aws-cdk-lib'
+import { ArnFormat, CfnOutput, Duration, Stack, Token, Validations } from 'aws-cdk-lib'
 import type { IVpc } from 'aws-cdk-lib/aws-ec2'
-import { AccountRootPrincipal, type IPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam'
-import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
+import type { IPrincipal } from 'aws-cdk-lib/aws-iam'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import type { ResolveEnv } from '../functions/resolve/env.ts'
 import type { RotateEnv } from '../functions/rotate/env.ts'
 import { Api } from './api.ts'
 import { SwitchboardFunction } from './function.ts'
+import { OperatorRole } from './operator-role.ts'
+import { allow } from './permissions.ts'
 import { WorkQueue } from './queue.ts'
 import { SigningKey } from './signing-key.ts'
 import { Tables } from './tables.ts'
 
 export type SwitchboardProps = {
   /**
-   * What our tokens carry as `iss` and brokers are told to trust, without a slash at the end. Brokers remember it: use a
-   * custom domain.
-   * @default - the API's own URL
+   * The address under which clients and brokers reach the API, without a trailing slash. It is the issuer of every
+   * Kafka token and brokers are configured with it, so it should be a name of your own that you can keep.
+   *
+   * @default - the execute-api address of the API that this construct makes; it changes when the API is made anew
    */
   readonly issuerUrl?: string
   /**
-   * Where rotate runs, so that it reaches clusters with private addresses.
-   * @default - outside of any VPC
+   * The network in which rotate runs, when it cannot reach the clusters from the internet. Its private subnets need a
+   * way to DynamoDB, Secrets Manager and the clusters. Resolve talks to no cluster and stays outside.
+   *
+   * @default - rotate runs outside any VPC and reaches clusters by their public addresses
    */
   readonly vpc?: IVpc
   /**
-   * Who may assume the operator role that the `switchboard` command uses.
-   * @default - principals of this account that IAM allows to
+   * Deleting the stack deletes everything in it, and an issuer may be `http` on loopback addresses. Never for a stack
+   * that real clients use.
+   *
+   * @default false - tables, signing keys and logs outlive the stack, and tables cannot be deleted by accident
+   */
+  readonly development?: boolean
+  /**
+   * Who may assume the operator role, and so change what is in force.
+   *
+   * @default - every principal of this account that its own policies let assume the role
    */
   readonly operators?: IPrincipal
   /**
-   * How long logs are kept; the audit trail is in them.
-   * @default RetentionDays.ONE_YEAR
+   * How long logs are kept, the audit of decisions among them.
+   *
+   * @default RetentionDays.THREE_MONTHS
    */
   readonly logRetention?: RetentionDays
-  /**
-   * Believes identity issuers on http at loopback, and leaves nothing behind when the stack is deleted. Never in production.
-   * @default false
-   */
-  readonly development?: boolean
 }
 
-const rotateTimeout = Duration.seconds(60)
-/** Workers at once; each owns the clusters of its messages. */
-const rotateConcurrency = 10
-
-/** Everything Switchboard is in AWS. Each permission stands beside what needs it. */
+/**
+ * A whole Switchboard: the map of what there is and who may touch what. The `switchboard` command finds it by the
+ * outputs of its stack, so there is one to a stack.
+ *
+ * @example
+ * new Switchboard(stack, 'Switchboard', { issuerUrl: 'https://switchboard.acme.com' })
+ */
 export class Switchboard extends Construct {
   constructor(scope: Construct, id: string, props: SwitchboardProps = {}) {
     super(scope, id)
-    const { vpc, operators = new AccountRootPrincipal() } = props
-    const { logRetention = RetentionDays.ONE_YEAR, development = false } = props
-    const common = { logRetention, development }
+    const { development = false, logRetention = RetentionDays.THREE_MONTHS, vpc, operators } = props
+    const common = { development, logRetention }
 
-    const tables = new Tables(this, 'Tables', { development })
-    const signingKey = new SigningKey(this, 'SigningKey', { development })
-    const { queue, deadLetterQueue } = new WorkQueue(this, 'Work', { consumerTimeout: rotateTimeout })
     const api = new Api(this, 'Api', common)
-    const issuerUrl = props.issuerUrl ?? api.url
+    const issuerUrl = props.issuerUrl === undefined ? api.url : checkedIssuerUrl(props.issuerUrl, development)
+    const tables = new Tables(this, 'Tables', { development })
+    const { directory, leases, access } = tables
+    const signingKey = new SigningKey(this, 'SigningKey', { development })
+    const rotateTimeout = Duration.seconds(30)
+    const work = new WorkQueue(this, 'Work', { consumerTimeout: rotateTimeout })
 
     const resolve = new SwitchboardFunction<ResolveEnv>(this, 'Resolve', {
       ...common,
+      description: 'Switchboard: turns an intent into a lease',
       entry: 'functions/resolve/index.ts',
-      description: 'Switchboard: intent -> lease',
       memorySize: 1_024,
       timeout: Duration.seconds(10),
       environment: {
         ISSUER_URL: issuerUrl,
-        DIRECTORY_TABLE: tables.directory.tableName,
-        LEASES_TABLE: tables.leases.tableName,
-        ACCESS_TABLE: tables.access.tableName,
-        QUEUE_URL: queue.queueUrl,
+        DIRECTORY_TABLE: directory.tableName,
+        LEASES_TABLE: leases.tableName,
+        ACCESS_TABLE: access.tableName,
+        QUEUE_URL: work.queue.queueUrl,
         SIGNING_KEY_SECRET_ARN: signingKey.secretArn,
         DEVELOPMENT: development ? 'true' : 'false',
       },
-    })
-    resolve.allow(['dynamodb:GetItem', 'dynamodb:Query'], [tables.directory.tableArn])
-    resolve.allow(['dynamodb:PutItem'], [tables.leases.tableArn])
-    resolve.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [tables.access.tableArn])
-    resolve.allow(['sqs:SendMessage'], [queue.queueArn])
-    signingKey.grantRead(resolve.role)
-    api.routeTo(resolve.function)
+    }).function
+    api.sendEverythingTo(resolve)
+    allow(resolve, directory.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
+    allow(resolve, leases.tableArn, ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:Query'])
+    allow(resolve, access.tableArn, ['dynamodb:GetItem', 'dynamodb:UpdateItem'])
+    allow(resolve, work.queue.queueArn, ['sqs:SendMessage'])
+    signingKey.allow(resolve, ['secretsmanager:GetSecretValue'], ['kms:Decrypt'])
 
     const rotate = new SwitchboardFunction<RotateEnv>(this, 'Rotate', {
       ...common,
+      description: 'Switchboard: makes clusters and signing keys match the directory',
       entry: 'functions/rotate/index.ts',
-      description: 'Switchboard: access on clusters, signing keys',
       memorySize: 512,
       timeout: rotateTimeout,
       vpc,
+      files: ['node_modules/@platformatic/wasm-utils/dist/native.wasm'],
       environment: {
         ISSUER_URL: issuerUrl,
-        DIRECTORY_TABLE: tables.directory.tableName,
-        ACCESS_TABLE: tables.access.tableName,
+        DIRECTORY_TABLE: directory.tableName,
+        ACCESS_TABLE: access.tableName,
+        QUEUE_URL: work.queue.queueUrl,
         SIGNING_KEY_SECRET_ARN: signingKey.secretArn,
       },
-    })
-    rotate.allow(['dynamodb:GetItem', 'dynamodb:Query'], [tables.directory.tableArn])
-    rotate.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [tables.access.tableArn])
-    const { partition, region, account } = Stack.of(this)
-    const adminSecrets = `arn:${partition}:secretsmanager:${region}:${account}:secret:switchboard/clusters/*`
-    rotate.allow(['secretsmanager:GetSecretValue'], [adminSecrets])
-    Validations.of(rotate.role).acknowledge({
-      id: 'AwsSolutions::AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/clusters/*]',
-      reason: 'admin secrets of clusters are made by the platform team, under this name, whenever it adds a cluster',
-    })
-    signingKey.grantReadAndWrite(rotate.role)
-    rotate.function.addEventSource(
-      new SqsEventSource(queue, { batchSize: 10, reportBatchItemFailures: true, maxConcurrency: rotateConcurrency }),
+    }).function
+    // each running copy is a set of admin connections to brokers
+    work.feed(rotate, 5)
+    allow(rotate, directory.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
+    allow(rotate, work.queue.queueArn, ['sqs:ChangeMessageVisibility'])
+    allow(rotate, access.tableArn, ['dynamodb:GetItem', 'dynamodb:UpdateItem'])
+    signingKey.allow(
+      rotate,
+      ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'],
+      ['kms:Decrypt', 'kms:GenerateDataKey'],
     )
+    allow(rotate, clusterSecrets(this), ['secretsmanager:GetSecretValue'])
+    Validations.of(rotate.role ?? rotate).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/clusters/*]`,
+      reason: 'The policy document, not the deploy, names the clusters; their admin secrets share this prefix.',
+    })
 
-    const operator = new Role(this, 'Operator', {
-      assumedBy: operators,
-      description: 'What the switchboard command may do',
-      maxSessionDuration: Duration.hours(1),
-    })
-    operator.addToPolicy(
-      new PolicyStatement({
-        actions: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
-        resources: [tables.directory.tableArn],
-      }),
-    )
-    operator.addToPolicy(
-      new PolicyStatement({ actions: ['dynamodb:GetItem', 'dynamodb:Query'], resources: [tables.access.tableArn] }),
-    )
-    operator.addToPolicy(new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [queue.queueArn] }))
+    const operator = new OperatorRole(this, 'Operator', { operators }).role
+    allow(operator, directory.tableArn, [
+      'dynamodb:GetItem',
+      'dynamodb:Query',
+      'dynamodb:PutItem',
+      'dynamodb:UpdateItem',
+    ])
+    allow(operator, access.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
+    allow(operator, work.queue.queueArn, ['sqs:SendMessage'])
 
-    const outputs = {
-      ApiUrl: api.url,
-      IssuerUrl: issuerUrl,
-      DirectoryTableName: tables.directory.tableName,
-      LeasesTableName: tables.leases.tableName,
-      AccessTableName: tables.access.tableName,
-      QueueUrl: queue.queueUrl,
-      DeadLetterQueueUrl: deadLetterQueue.queueUrl,
-      OperatorRoleArn: operator.roleArn,
-      SigningKeySecretArn: signingKey.secretArn,
-    }
-    for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value }).overrideLogicalId(name)
+    this.#output('ApiUrl', api.url, 'Where the API answers')
+    this.#output('IssuerUrl', issuerUrl, 'The issuer of Kafka tokens; brokers trust its JWKS')
+    this.#output('DirectoryTableName', directory.tableName, 'What is in force')
+    this.#output('LeasesTableName', leases.tableName, 'What was handed out')
+    this.#output('AccessTableName', access.tableName, 'What principals have on their clusters')
+    this.#output('QueueUrl', work.queue.queueUrl, 'Work for rotate')
+    this.#output('DeadLetterQueueUrl', work.deadLetters.queueUrl, 'Work that rotate could not do')
+    this.#output('OperatorRoleArn', operator.roleArn, 'What the switchboard command acts as')
+    this.#output('SigningKeySecretArn', signingKey.secretArn, 'Where the signing keys are kept')
   }
+
+  /** The command reads outputs by these names, so they must not carry the construct's path. */
+  #output(name: string, value: string, description: string): void {
+    new CfnOutput(this, name, { value, description }).overrideLogicalId(name)
+  }
+}
+
+const clusterSecrets = (scope: Construct): string =>
+  Stack.of(scope).formatArn({
+    service: 'secretsmanager',
+    resource: 'secret',
+    resourceName: 'switchboard/clusters/*',
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  })
+
+/** A token's `iss` is compared byte by byte, so what could be written in two ways is refused. */
+const checkedIssuerUrl = (issuerUrl: string, development: boolean): string => {
+  if (Token.isUnresolved(issuerUrl)) return issuerUrl
+  const url = URL.canParse(issuerUrl) ? new URL(issuerUrl) : undefined
+  const schemes = development ? ['https:', 'http:'] : ['https:']
+  const canonical = url === undefined ? '' : `${url.origin}${url.pathname.replace(/\/+$/, '')}`
+  if (url === undefined || !schemes.includes(url.protocol) || canonical !== issuerUrl)
+    throw new Error(
+      `the issuer URL is \`${issuerUrl}\`; allowed is an absolute ${development ? '`https` or `http`' : '`https`'} URL ` +
+        'in lower case without a trailing slash, query or fragment, such as `https://switchboard.acme.com`',
+    )
+  return issuerUrl
 }

@@ -1,10 +1,10 @@
 import { RemovalPolicy } from 'aws-cdk-lib'
-import { AttributeType, Billing, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import { AttributeType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import { Construct } from 'constructs'
 
 export type TablesProps = { readonly development: boolean }
 
-/** What Switchboard remembers; `docs/storage.md` has every item. */
+/** The state that is ours: what is in force, what was handed out, what principals have on their clusters. */
 export class Tables extends Construct {
   readonly directory: TableV2
   readonly leases: TableV2
@@ -13,27 +13,30 @@ export class Tables extends Construct {
   constructor(scope: Construct, id: string, { development }: TablesProps) {
     super(scope, id)
     const kept = {
-      billing: Billing.onDemand(),
       encryption: TableEncryptionV2.awsManagedKey(),
-      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      deletionProtection: !development,
       removalPolicy: development ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
+      deletionProtection: !development,
     }
+    const recoverable = { pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true } }
+
     this.directory = new TableV2(this, 'Directory', {
+      ...kept,
+      ...recoverable,
       partitionKey: { name: 'pk', type: AttributeType.STRING },
       sortKey: { name: 'sk', type: AttributeType.STRING },
-      ...kept,
     })
+    // no point-in-time recovery: a restored lease would be one that its client has renewed or that has ended
     this.leases = new TableV2(this, 'Leases', {
+      ...kept,
       partitionKey: { name: 'principal', type: AttributeType.STRING },
       sortKey: { name: 'lease', type: AttributeType.STRING },
       timeToLiveAttribute: 'ttl',
-      ...kept,
     })
     this.access = new TableV2(this, 'Access', {
+      ...kept,
+      ...recoverable,
       partitionKey: { name: 'cluster', type: AttributeType.STRING },
       sortKey: { name: 'principal', type: AttributeType.STRING },
-      ...kept,
     })
   }
 }

@@ -1,0 +1,40 @@
+import { isMap, isScalar, isSeq, parseDocument } from 'yaml'
+import { LocalError } from './errors.ts'
+import type { StackState } from './state.ts'
+
+/** What of a stack goes into a policy in place of the addresses that it was written with. */
+export type PolicyPlaces = Pick<StackState, 'issuer' | 'clusters'> & { readonly certificate: string }
+
+/**
+ * The same policy, comments and all, with this stack's issuer, listeners, certificate and admin secrets.
+ * @throws LocalError when the policy names a cluster or a network that the local stack does not have
+ */
+export const renderPolicy = (source: string, { issuer, clusters, certificate }: PolicyPlaces): string => {
+  const document = parseDocument(source)
+  if (document.errors[0] !== undefined) throw new LocalError(`the policy is no YAML: ${document.errors[0].message}`)
+  document.setIn(['identities', 0, 'issuer'], issuer.url)
+  const written = document.get('clusters')
+  if (!isMap(written)) throw new LocalError('the policy has no `clusters`')
+  for (const { key } of written.items) {
+    const name = String(isScalar(key) ? key.value : key)
+    const cluster = name === 'payments' || name === 'analytics' ? clusters[name] : undefined
+    if (cluster === undefined) {
+      throw new LocalError(`the local stack runs \`payments\` and \`analytics\`, the policy names \`${name}\``)
+    }
+    const path = ['clusters', name]
+    document.setIn([...path, 'ca'], certificate)
+    document.setIn([...path, 'admin', 'secret'], cluster.admin.secretArn)
+    const addresses: Record<string, string> = { 'vpc-local': cluster.inside, public: cluster.outside }
+    const listeners = document.getIn([...path, 'listeners'])
+    if (!isSeq(listeners)) throw new LocalError(`cluster \`${name}\` has no \`listeners\``)
+    for (const index of listeners.items.keys()) {
+      const network = String(document.getIn([...path, 'listeners', index, 'network']))
+      const bootstrap = addresses[network]
+      if (bootstrap === undefined) {
+        throw new LocalError(`the local stack has the networks \`vpc-local\` and \`public\`, not \`${network}\``)
+      }
+      document.setIn([...path, 'listeners', index, 'bootstrap'], bootstrap)
+    }
+  }
+  return document.toString({ lineWidth: 0 })
+}

@@ -1,0 +1,256 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { apiIdOf, bootstrap, type CdkPlace, deploy, stackName, synthesize } from './cdk.ts'
+import { createAuthority } from './certificates.ts'
+import { awsEnvironment, startEmulator, trustAuthority } from './emulator.ts'
+import { enableTimeToLive, forgetEmptyVersion, rootCredentials } from './emulator-differences.ts'
+import { LocalError } from './errors.ts'
+import { launchFront, pointFrontAt } from './front.ts'
+import { installKafka, installPython } from './install.ts'
+import { startIssuer, workloadAudience } from './issuer.ts'
+import { makeClassArchive } from './kafka/class-archive.ts'
+import { createTopics, formatCluster, type KafkaRuntime, randomPassword, startCluster } from './kafka/cluster.ts'
+import { thisProcess } from './lock.mjs'
+import { nodeFile, root } from './paths.ts'
+import { renderPolicy } from './policy.ts'
+import { allOrNone, cleanEnvironment, freePorts, runCommand, stopProcess, waitFor } from './processes.ts'
+import {
+  type KafkaCluster,
+  readStackRecord,
+  removeStackRecord,
+  type StackState,
+  stateFileOf,
+  writeStackRecord,
+} from './state.ts'
+import type { Terminal } from './terminal.mjs'
+
+const region = 'eu-west-1'
+const accountId = '000000000000'
+const portsPerCluster = 4
+const topics = {
+  // `payouts.settled` is there to be refused: no grant reaches it.
+  payments: ['orders.created', 'orders.shipped', 'payouts.settled'],
+  analytics: ['reports.daily'],
+} as const
+
+const examplePolicy = join(root, 'examples/policy.yaml')
+const logFolder = 'logs'
+
+/** A secret that a platform team makes for its own cluster; `rotate` may read it because of its name. */
+const createAdminSecret = async (client: SecretsManagerClient, name: string, password: string): Promise<string> => {
+  const { ARN } = await client.send(
+    new CreateSecretCommand({
+      Name: `switchboard/clusters/${name}`,
+      Description: `Kafka admin of ${name}`,
+      SecretString: JSON.stringify({ username: 'admin', password, mechanism: 'SCRAM-SHA-512' }),
+    }),
+  )
+  if (ARN === undefined) throw new LocalError(`the admin secret of ${name} has no ARN`)
+  return ARN
+}
+
+const awsClients = ({ endpointUrl, accessKeyId, secretAccessKey }: StackState['aws']) => {
+  const settings = { region, endpoint: endpointUrl, credentials: { accessKeyId, secretAccessKey } }
+  return { dynamo: new DynamoDBClient(settings), secrets: new SecretsManagerClient(settings) }
+}
+
+/** Runs the project's own command line as an operator would. */
+const switchboard = (
+  args: readonly string[],
+  { aws, caFile, logDirectory, runDirectory, signal }: CdkPlace,
+): Promise<void> =>
+  runCommand(
+    {
+      name: `switchboard ${args[0] ?? ''}`,
+      file: nodeFile,
+      args: [join(root, 'cli/switchboard.ts'), ...args],
+      env: cleanEnvironment(awsEnvironment(aws, caFile)),
+      cwd: runDirectory,
+      log: join(logDirectory, `switchboard-${args[0] ?? ''}.log`),
+    },
+    signal,
+  )
+
+const isOk = async (url: string): Promise<boolean> => {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(2000) })).ok
+  } catch {
+    return false
+  }
+}
+
+/** Stops everything that a state file of this folder names, the last started first, and forgets the stack's secrets. */
+export const takeDown = async (runDirectory: string): Promise<void> => {
+  const processes = readStackRecord(stateFileOf(runDirectory))?.processes ?? []
+  for (const started of processes.toReversed()) await stopProcess(started)
+  removeStackRecord(runDirectory)
+  // Logs stay to be read; the next start removes them.
+  for (const entry of readEntries(runDirectory)) {
+    if (entry !== logFolder) rmSync(join(runDirectory, entry), { recursive: true, force: true })
+  }
+}
+
+const readEntries = (folder: string): string[] => {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+/**
+ * Brings a whole stack up in its folder. The order is the order of trust: emulator, front, deploy, signing key, and only
+ * then the clusters, which do not boot before our keys can be read. What does not depend on another runs beside it.
+ */
+export const bringUp = async (
+  terminal: Terminal,
+  { runDirectory, signal: outer }: { readonly runDirectory: string; readonly signal: AbortSignal },
+): Promise<StackState> => {
+  const failed = new AbortController()
+  const signal = AbortSignal.any([outer, failed.signal])
+  rmSync(runDirectory, { recursive: true, force: true })
+  const logDirectory = join(runDirectory, logFolder)
+  mkdirSync(logDirectory, { recursive: true, mode: 0o700 })
+  writeStackRecord({ version: 1, status: 'starting', runDirectory, owner: thisProcess(), processes: [] })
+
+  const [emulatorPort = 0, frontPort = 0, issuerPort = 0, ...kafkaPorts] = await freePorts(3 + 2 * portsPerCluster)
+  const authority = await createAuthority()
+  const caFile = join(runDirectory, 'ca.pem')
+  writeFileSync(caFile, authority.certificate, { mode: 0o600 })
+  trustAuthority(authority.certificate)
+  const aws = { endpointUrl: `https://127.0.0.1:${emulatorPort}`, region, accountId, ...rootCredentials }
+  const url = `http://127.0.0.1:${frontPort}`
+  const issuer = { url: `http://127.0.0.1:${issuerPort}`, audience: workloadAudience }
+  const place: CdkPlace = { runDirectory, logDirectory, aws, caFile, signal }
+  const common = { runDirectory, logDirectory, signal }
+  const adminPassword = randomPassword()
+
+  const prepareKafka = async () => {
+    const classPath = await installKafka(terminal, signal)
+    const runtime: KafkaRuntime = { classPath, classArchive: await makeClassArchive(terminal, classPath, common) }
+    const format = (name: string, [inside = 0, outside = 0, internal = 0, controller = 0]: readonly number[]) =>
+      formatCluster(
+        runtime,
+        join(runDirectory, 'kafka', name),
+        {
+          name,
+          ports: { inside, outside, internal, controller },
+          passwords: { broker: randomPassword(), admin: adminPassword },
+          issuerUrl: url,
+        },
+        { authority, signal, log: join(logDirectory, `kafka-${name}-format.log`) },
+      )
+    return terminal.step('Kafka storage of two clusters', async () => {
+      const [payments, analytics] = await Promise.all([
+        format('payments', kafkaPorts.slice(0, portsPerCluster)),
+        format('analytics', kafkaPorts.slice(portsPerCluster)),
+      ])
+      return { runtime, payments, analytics }
+    })
+  }
+
+  const deployStack = async () => {
+    const pythonFile = await installPython(terminal, signal)
+    await terminal.step('AWS emulator, IAM enforced', () =>
+      startEmulator({ ...common, pythonFile, authority, aws, port: emulatorPort, caFile }),
+    )
+    await terminal.step('front with the API’s base URL', () =>
+      launchFront({ ...common, port: frontPort, emulatorUrl: aws.endpointUrl, caFile }),
+    )
+    await allOrNone(failed, [terminal.step('cdk bootstrap', () => bootstrap(place)), synthesis])
+    const outputs = await terminal.step('cdk deploy', () => deploy(place))
+    const { dynamo, secrets } = awsClients(aws)
+    const secretArns = await terminal.step('admin secrets of the clusters', async () => {
+      const [payments, analytics] = await Promise.all([
+        createAdminSecret(secrets, 'payments', adminPassword),
+        createAdminSecret(secrets, 'analytics', adminPassword),
+        enableTimeToLive(dynamo, outputs.LeasesTableName ?? ''),
+        forgetEmptyVersion(secrets, outputs.SigningKeySecretArn ?? ''),
+      ])
+      return { payments, analytics }
+    })
+    const apiId = apiIdOf(outputs.ApiUrl ?? '')
+    pointFrontAt(runDirectory, apiId)
+    await terminal.step('signing key, made by rotate', async () => {
+      await switchboard(['ensure-keys'], place)
+      const log = join(logDirectory, 'emulator.log')
+      await waitFor('our key set answers', () => isOk(`${url}/.well-known/jwks.json`), {
+        timeoutMs: 30_000,
+        signal,
+        log,
+      })
+    })
+    return { outputs, apiId, secretArns }
+  }
+
+  const launchIssuer = () =>
+    terminal.step('OIDC issuer of the workloads', () => startIssuer({ ...common, port: issuerPort }))
+
+  // The longest step of all needs nothing but the source, so it is the first to start.
+  const synthesis = terminal.step('cdk synth', () => synthesize(place, url))
+  const [kafka, deployed] = await allOrNone(failed, [prepareKafka(), deployStack(), launchIssuer(), synthesis])
+  const cluster = (name: 'payments' | 'analytics'): KafkaCluster => ({
+    name,
+    inside: `127.0.0.1:${kafka[name].config.ports.inside}`,
+    outside: `127.0.0.1:${kafka[name].config.ports.outside}`,
+    admin: {
+      username: 'admin',
+      password: adminPassword,
+      mechanism: 'SCRAM-SHA-512',
+      secretArn: deployed.secretArns[name],
+    },
+  })
+  const clusters = { payments: cluster('payments'), analytics: cluster('analytics') }
+  const boot = (name: 'payments' | 'analytics') =>
+    terminal.step(`Kafka cluster ${name}`, async () => {
+      const log = join(logDirectory, `kafka-${name}.log`)
+      await startCluster(kafka.runtime, runDirectory, kafka[name], { log, signal })
+      await createTopics(clusters[name], topics[name], log)
+    })
+  await allOrNone(failed, [boot('payments'), boot('analytics')])
+
+  const state: StackState = {
+    version: 1,
+    status: 'ready',
+    runDirectory,
+    stateFile: stateFileOf(runDirectory),
+    logDirectory,
+    policyFile: join(runDirectory, 'policy.yaml'),
+    caFile,
+    owner: thisProcess(),
+    processes: readStackRecord(stateFileOf(runDirectory))?.processes ?? [],
+    aws,
+    switchboard: { url, stackName, apiId: deployed.apiId, outputs: deployed.outputs },
+    issuer,
+    clusters,
+  }
+  await terminal.step('example policy', () => applyExamplePolicy(state, signal))
+  writeStackRecord(state)
+  return state
+}
+
+const placeOf = ({ runDirectory, logDirectory, aws, caFile }: StackState, signal: AbortSignal): CdkPlace => ({
+  runDirectory,
+  logDirectory,
+  aws,
+  caFile,
+  signal,
+})
+
+/** Renders the example policy for this stack and applies it through the command line. */
+export const applyExamplePolicy = async (state: StackState, signal: AbortSignal): Promise<void> => {
+  const certificate = readFileSync(state.caFile, 'utf8')
+  const policy = renderPolicy(readFileSync(examplePolicy, 'utf8'), { ...state, certificate })
+  writeFileSync(state.policyFile, policy, { mode: 0o600 })
+  await switchboard(['apply', state.policyFile], placeOf(state, signal))
+}
+
+/** Deploys what the working tree holds now into a stack that is up. Without a change it changes nothing. */
+export const deployAgain = async (terminal: Terminal, state: StackState, signal: AbortSignal): Promise<void> => {
+  const place = placeOf(state, signal)
+  await terminal.step('cdk synth', () => synthesize(place, state.switchboard.url))
+  await terminal.step('cdk deploy', () => deploy(place))
+  await terminal.step('example policy', () => applyExamplePolicy(state, signal))
+}

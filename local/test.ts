@@ -1,0 +1,138 @@
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { awsEnvironment } from './emulator.ts'
+import { LocalError } from './errors.ts'
+import { tryLock } from './lock.mjs'
+import { localBin, localFolder, nodeFile, root, testFolder } from './paths.ts'
+import { cleanEnvironment, runCommand, runToExit } from './processes.ts'
+import { openSession, reportFailure } from './session.ts'
+import { bringUp, takeDown } from './stack.ts'
+import { readStackRecord, type StackState, stateFileOf } from './state.ts'
+import { createTerminal, type Terminal } from './terminal.mjs'
+import { countTests, type TestCount } from './test-report.ts'
+
+const resultFolder = join(localFolder, 'test-results')
+
+type Context = { readonly terminal: Terminal; readonly signal: AbortSignal }
+
+const specOf = (name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) => ({
+  name,
+  file: nodeFile,
+  args,
+  env: cleanEnvironment({ PATH: `${join(localBin('node'), '..')}:${process.env.PATH ?? ''}`, ...env }),
+  cwd: root,
+  log: join(resultFolder, `${name.replaceAll(/\W+/g, '-')}.log`),
+})
+
+/** A check that has no tests to count: nothing when it holds, one failure when not. */
+const check = async ({ terminal, signal }: Context, name: string, args: readonly string[]): Promise<TestCount> => {
+  try {
+    await terminal.step(name, () => runCommand(specOf(name, args), signal))
+    return { passed: 0, failed: 0, failures: [] }
+  } catch (error) {
+    signal.throwIfAborted()
+    return { passed: 0, failed: 1, failures: [`${name}: ${error instanceof Error ? error.message : 'failed'}`] }
+  }
+}
+
+const readCount = (file: string, log: string): TestCount => {
+  try {
+    return countTests(readFileSync(file, 'utf8'))
+  } catch {
+    throw new LocalError('vitest wrote no report', log)
+  }
+}
+
+const runProjects = async (
+  { terminal, signal }: Context,
+  projects: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<TestCount> => {
+  const name = `tests: ${projects.join(', ')}`
+  const reportFile = join(resultFolder, `${projects.join('-')}.json`)
+  const args = [
+    ...[localBin('vitest'), 'run', ...projects.flatMap((project) => ['--project', project])],
+    ...['--reporter', 'default', '--reporter', 'json', `--outputFile.json=${reportFile}`],
+  ]
+  const spec = specOf(name, args, { NO_COLOR: '1', ...env })
+  let count: TestCount = { passed: 0, failed: 1, failures: [] }
+  try {
+    await terminal.step(name, async () => {
+      const code = await runToExit(spec, signal)
+      count = readCount(reportFile, spec.log)
+      if (code !== 0 && count.failed === 0) count = { ...count, failed: 1, failures: [`vitest ended with ${code}`] }
+      if (count.failed > 0) throw new LocalError(`${count.failed} failed`, spec.log)
+    })
+    return count
+  } catch (error) {
+    signal.throwIfAborted()
+    const log = error instanceof LocalError && error.log !== undefined ? [`its log: ${error.log}`] : []
+    return { ...count, failures: [...count.failures, ...log] }
+  }
+}
+
+const testEnvironment = (state: StackState): Record<string, string> => ({
+  SWITCHBOARD_TEST_STATE: state.stateFile,
+  ...awsEnvironment(state.aws, state.caFile),
+})
+
+const sum = (counts: readonly TestCount[]): TestCount => ({
+  passed: counts.reduce((total, { passed }) => total + passed, 0),
+  failed: counts.reduce((total, { failed }) => total + failed, 0),
+  failures: counts.flatMap(({ failures }) => failures),
+})
+
+const runAll = async (context: Context): Promise<TestCount> => {
+  const { terminal, signal } = context
+  const stack = bringUp(terminal, { runDirectory: testFolder, signal })
+  stack.catch(() => {})
+  // Beside the stack's coming up, which mostly waits.
+  const counts = [
+    await check(context, 'lint', [localBin('biome'), 'check', '--error-on-warnings', '.']),
+    await check(context, 'types', [localBin('tsc'), '--noEmit']),
+    await runProjects(context, ['unit', 'sdk', 'infra'], {}),
+  ]
+  try {
+    counts.push(await runProjects(context, ['e2e'], testEnvironment(await stack)))
+  } catch (error) {
+    signal.throwIfAborted()
+    reportFailure(terminal, error)
+    counts.push({ passed: 0, failed: 1, failures: ['end to end: its stack did not come up'] })
+  } finally {
+    await Promise.allSettled([stack])
+  }
+  return sum(counts)
+}
+
+/** Everything there is to check, with a stack of its own; resolves to the exit code. */
+export const runTests = async (): Promise<number> => {
+  const terminal = createTerminal()
+  const { signal } = openSession()
+  const lock = tryLock(`${testFolder}.lock`)
+  if (lock.holder !== undefined) {
+    terminal.fail(`another \`npm test\` runs in this folder (process ${lock.holder.pid}): wait for it or stop it`)
+    return 1
+  }
+  rmSync(resultFolder, { recursive: true, force: true })
+  mkdirSync(resultFolder, { recursive: true })
+  let count: TestCount | undefined
+  try {
+    if (readStackRecord(stateFileOf(testFolder)) !== undefined) {
+      await terminal.step('what an earlier run left behind', () => takeDown(testFolder))
+    }
+    count = await runAll({ terminal, signal })
+  } catch (error) {
+    if (!signal.aborted) reportFailure(terminal, error)
+  } finally {
+    await terminal.step('everything stopped', () => takeDown(testFolder))
+    lock.release()
+  }
+  if (signal.aborted || count === undefined) return signal.aborted ? 130 : 1
+  if (count.failures.length > 0) {
+    terminal.line()
+    for (const failure of count.failures) terminal.fail(failure)
+  }
+  terminal.line()
+  terminal.line(`${count.passed} passed, ${count.failed} failed`)
+  return count.failed === 0 ? 0 : 1
+}
