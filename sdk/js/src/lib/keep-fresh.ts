@@ -1,0 +1,220 @@
+import { SwitchboardError, SwitchboardProblem } from '../errors.ts'
+import type { Connection, Lease } from '../lease.ts'
+import type { Answer } from './answer.ts'
+import { backoffMs } from './backoff.ts'
+import { createConnection } from './connection.ts'
+import { retryAfterOf, type Surroundings } from './first-answer.ts'
+import type { Renewal, Resolved } from './resolve.ts'
+
+// Below the 5 seconds that Kafka clients give a connection to be ready: our error says more than their time-out.
+const tokenWaitMs = 4_000
+// A token must still be good when the broker reads it.
+const endMarginMs = 2_000
+const shortestRefreshMs = 1_000
+// Obeying a longer wish could cost the credential.
+const longestRetryAfterMs = 300_000
+
+type Held = {
+  readonly answer: Answer
+  readonly connections: readonly Connection[]
+  readonly etag: string | undefined
+  readonly skewMs: number
+  /** Between the answer and its `refreshAfter`. */
+  readonly refreshMs: number
+}
+
+const expiryOf = ({ connections }: Answer): number =>
+  Math.min(...connections.map(({ credential }) => credential.expiresAt.getTime()))
+
+/** Everything of an answer that clients were built from: no token, no time. */
+const settingsOf = ({ connections }: Answer): string =>
+  JSON.stringify(connections.map(({ credential, ...settings }) => [settings, credential.kind]))
+
+/** Renews in the background and hands out what is good. */
+export const keepFresh = (around: Surroundings & { readonly first: Resolved; readonly close: () => void }): Lease => {
+  const { first, resolve, signal, close, clock, random, notify } = around
+  const tokens = new Map<string, { readonly token: string; readonly expiresAt: Date }>()
+  const waiting = new Set<() => void>()
+  let failures = 0
+  let lastError: Error | undefined
+  let underWay = false
+  let refreshAt = 0
+  let cancelTimer = (): void => undefined
+
+  const serverNow = (): number => clock.now().getTime() + held.skewMs
+  const isGood = (expiresAt: number): boolean => expiresAt - serverNow() > endMarginMs
+
+  const tokenOf = (cluster: string): string | Promise<string> => {
+    const good = goodToken(cluster)
+    if (good === undefined) return renewedToken(cluster)
+    // the timer was late: the process, or the machine, was asleep
+    if (failures === 0 && clock.now().getTime() > refreshAt) void renew()
+    return good
+  }
+
+  const goodToken = (cluster: string): string | undefined => {
+    const credential = tokens.get(cluster)
+    return credential && isGood(credential.expiresAt.getTime()) ? credential.token : undefined
+  }
+
+  const renewedToken = async (cluster: string): Promise<string> => {
+    // a renewal cannot bring back what moved away, so asking for one on every call would only be load
+    if (!held.answer.connections.some((connection) => connection.cluster.name === cluster))
+      throw new SwitchboardError(
+        'unknown_cluster',
+        `the lease no longer has cluster \`${cluster}\`; its channels moved`,
+      )
+    if (!signal.aborted) {
+      // after a failure the backoff sets the pace, however often clients ask
+      if (failures === 0) void renew()
+      await nextOutcome()
+    }
+    const good = goodToken(cluster)
+    if (good !== undefined) return good
+    const end = tokens.get(cluster)?.expiresAt.toISOString()
+    if (signal.aborted)
+      throw new SwitchboardError(
+        'lease_closed',
+        `the lease was closed and its credential for \`${cluster}\` ended at \`${end}\``,
+      )
+    throw new SwitchboardError(
+      'credential_ended',
+      `the credential for \`${cluster}\` ended at \`${end}\` and there is no new one: ${lastError?.message ?? 'switchboard did not answer yet'}`,
+      { retryable: true, cause: lastError },
+    )
+  }
+
+  const nextOutcome = (): Promise<void> =>
+    new Promise((done) => {
+      const end = (): void => {
+        cancel()
+        waiting.delete(end)
+        done()
+      }
+      const cancel = clock.schedule(tokenWaitMs, end)
+      waiting.add(end)
+    })
+
+  /** @throws SwitchboardError when the answer cannot be what Switchboard means to give */
+  const hold = ({ etag, skewMs }: Resolved, answer: Answer): Held => {
+    const now = clock.now().getTime() + skewMs
+    const over = answer.connections.find(({ credential }) => credential.expiresAt.getTime() - now <= endMarginMs)
+    if (over)
+      throw new SwitchboardError(
+        'malformed_answer',
+        `malformed answer: the credential for \`${over.cluster.name}\` ends at \`${over.credential.expiresAt.toISOString()}\`, now is \`${new Date(now).toISOString()}\``,
+      )
+    for (const { cluster, credential } of answer.connections) tokens.set(cluster.name, credential)
+    return {
+      answer,
+      connections: Object.freeze(
+        answer.connections.map((connection) =>
+          createConnection(connection, {
+            token: () => tokenOf(connection.cluster.name),
+            expiresAt: () => tokens.get(connection.cluster.name)?.expiresAt,
+          }),
+        ),
+      ),
+      etag,
+      skewMs,
+      refreshMs: answer.lease.refreshAfter.getTime() - now,
+    }
+  }
+
+  const scheduleRenewal = (delayMs: number): void => {
+    cancelTimer()
+    if (signal.aborted) return
+    refreshAt = clock.now().getTime() + delayMs
+    cancelTimer = clock.schedule(delayMs, () => void renew(), { background: true })
+  }
+
+  /** What is left of the shortest credential, less a fifth to renew it in. */
+  const leftMs = (): number => (expiryOf(held.answer) - serverNow()) * 0.8
+
+  // an answer may say `refreshAfter` later than its credential allows; a 304 says nothing about it
+  const refreshInMs = (): number =>
+    Math.max(shortestRefreshMs, Math.round(Math.min(held.refreshMs, leftMs()) * (0.9 + random() / 10)))
+
+  const renewal = (): Renewal => ({
+    lease: held.answer.lease.id,
+    // "nothing changed" is no help to a credential that would be over before the renewal after this one
+    etag: leftMs() >= held.refreshMs ? held.etag : undefined,
+  })
+
+  const resolveAgain = async (): Promise<Resolved> => {
+    try {
+      return await resolve(renewal(), signal)
+    } catch (error) {
+      // the lease is gone (released, or its record lost): ask for a new one
+      if (error instanceof SwitchboardProblem && error.status === 404 && error.code === 'not_found')
+        return await resolve(undefined, signal)
+      throw error
+    }
+  }
+
+  // Never rejects: an escaped error here would end renewal for ever.
+  const renew = async (): Promise<void> => {
+    if (underWay || signal.aborted) return
+    underWay = true
+    cancelTimer()
+    try {
+      const resolved = await resolveAgain()
+      const before = settingsOf(held.answer)
+      held = resolved.answer
+        ? hold(resolved, resolved.answer)
+        : { ...held, etag: resolved.etag ?? held.etag, skewMs: resolved.skewMs }
+      failures = 0
+      lastError = undefined
+      scheduleRenewal(refreshInMs())
+      notify({ type: 'renewed', changed: settingsOf(held.answer) !== before, expiresAt: held.answer.lease.expiresAt })
+    } catch (error) {
+      if (signal.aborted) return
+      lastError = error instanceof Error ? error : new Error('not an error', { cause: error })
+      const asked = Math.min(retryAfterOf(error) ?? 0, longestRetryAfterMs)
+      const retryInMs = Math.max(Math.ceil(asked * (1 + random() / 10)), backoffMs(failures, random))
+      failures += 1
+      scheduleRenewal(retryInMs)
+      notify({ type: 'renewal_failed', error: lastError, retryInMs })
+    } finally {
+      underWay = false
+      for (const end of [...waiting]) end()
+    }
+  }
+
+  if (!first.answer) throw new SwitchboardError('malformed_answer', 'malformed answer: nothing to hold')
+  let held: Held = hold(first, first.answer)
+  scheduleRenewal(refreshInMs())
+  signal.addEventListener(
+    'abort',
+    () => {
+      cancelTimer()
+      for (const end of [...waiting]) end()
+    },
+    { once: true },
+  )
+
+  return Object.freeze({
+    get id() {
+      return held.answer.lease.id
+    },
+    get expiresAt() {
+      return held.answer.lease.expiresAt
+    },
+    get connections() {
+      return held.connections
+    },
+    connection: (cluster?: string) => {
+      const names = held.connections.map((connection) => connection.cluster.name)
+      const found = held.connections.filter(
+        (connection) => cluster === undefined || connection.cluster.name === cluster,
+      )
+      const [only] = found
+      if (only && found.length === 1) return only
+      throw new SwitchboardError(
+        'unknown_cluster',
+        `${cluster === undefined ? 'no cluster was named' : `no cluster \`${cluster}\``}; the lease has ${names.map((name) => `\`${name}\``).join(', ')}`,
+      )
+    },
+    close,
+  })
+}
