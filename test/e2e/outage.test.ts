@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Consumer, Producer, stringDeserializers, stringSerializers } from '@platformatic/kafka'
+import { type Lease, type LeaseEvent, openLease } from '@switchboard-kafka/client'
+import { platformatic } from '@switchboard-kafka/client/platformatic'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseDocument } from 'yaml'
+import { awsEnvironment } from '../../local/emulator.ts'
+import { startFront, stopFront } from '../../local/front.ts'
+import { mintWorkloadToken } from '../../local/issuer.ts'
+import { nodeFile, root } from '../../local/paths.ts'
+import { cleanEnvironment, runCommand } from '../../local/processes.ts'
+import { readStackState } from '../../local/state.ts'
+
+const state = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
+const created = 'kafka://payments.acme.com/orders/created'
+const principal = `outage-${randomUUID().slice(0, 8)}`
+
+const apply = (policyFile: string): Promise<void> =>
+  runCommand({
+    name: 'switchboard apply',
+    file: nodeFile,
+    args: [join(root, 'cli/switchboard.ts'), 'apply', policyFile, '--stack', state.switchboard.stackName],
+    env: cleanEnvironment(awsEnvironment(state.aws, state.caFile)),
+    cwd: root,
+    log: join(state.logDirectory, 'outage-apply.log'),
+  })
+
+beforeAll(async () => {
+  const policy = parseDocument(readFileSync(state.policyFile, 'utf8'))
+  policy.addIn(['grants'], { principals: [principal], produce: [created], consume: [created], maxLease: '25s' })
+  const policyFile = join(state.runDirectory, 'outage-policy.yaml')
+  writeFileSync(policyFile, policy.toString(), { mode: 0o600 })
+  await apply(policyFile)
+})
+
+afterAll(() => apply(state.policyFile))
+
+const until = async (condition: () => boolean, what: string, timeoutMs: number): Promise<void> => {
+  const deadline = Date.now() + timeoutMs
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)
+    await delay(50)
+  }
+}
+
+/** Every `code` of an error, of its causes and of the errors it holds. */
+const codesOf = (error: unknown): string[] => {
+  if (!(error instanceof Error)) return []
+  const { code } = error as { readonly code?: string }
+  const inner = error instanceof AggregateError ? error.errors : []
+  return [...(code === undefined ? [] : [code]), ...codesOf(error.cause), ...inner.flatMap(codesOf)]
+}
+
+const open = (events: LeaseEvent[]): Promise<Lease> =>
+  openLease({
+    url: state.switchboard.url,
+    token: () => mintWorkloadToken(state, { principal }),
+    intent: { produce: [created], consume: [created] },
+    onEvent: (event) => events.push(event),
+    random: () => 0,
+  })
+
+test('clients go on without Switchboard until their token ends, fail after it, and recover when it is back', async () => {
+  const run = randomUUID()
+  const events: LeaseEvent[] = []
+  const lease = await open(events)
+  const kafka = platformatic(lease.connection())
+  const consumer = new Consumer({ ...kafka.consumer, retries: 120, deserializers: stringDeserializers })
+  // two attempts: the test wants to see the failure, not to wait for its end
+  const producer = new Producer({ ...kafka.producer, retries: 2, retryDelay: 200, serializers: stringSerializers })
+  const seen = new Set<string>()
+  let sent = 0
+  let down = true
+  const send = async (): Promise<string> => {
+    const key = `${run}-${sent}`
+    await producer.send({ messages: [{ topic: kafka.topic(created), key, value: key }] })
+    sent += 1
+    return key
+  }
+  const stream = await consumer.consume({ ...kafka.consume, topics: [kafka.topic(created)] })
+  const reading = (async () => {
+    for await (const { key } of stream) seen.add(key)
+  })()
+
+  try {
+    const first = await send()
+    await until(() => seen.has(first), 'the first record', 30_000)
+
+    await stopFront(state)
+    await expect(fetch(`${state.switchboard.url}/v1/health`)).rejects.toThrow()
+    const end = lease.connection().credential.expiresAt.getTime()
+    expect(end - Date.now()).toBeGreaterThan(15_000)
+    while (Date.now() < end - 4_000) {
+      const key = await send()
+      await until(() => seen.has(key), 'a record during the outage', 4_000)
+      await delay(250)
+    }
+    expect(sent).toBeGreaterThan(20)
+    expect(events.some(({ type }) => type === 'renewal_failed')).toBe(true)
+    expect(events.some(({ type }) => type === 'renewed')).toBe(false)
+
+    await until(() => Date.now() > end, 'the end of the token', 10_000)
+    expect(lease.connection().token()).toBeInstanceOf(Promise)
+    expect(codesOf(await send().catch((error: unknown) => error))).toContain('credential_ended')
+
+    await startFront(state)
+    down = false
+    await until(() => events.some(({ type }) => type === 'renewed'), 'a renewal', 40_000)
+    const back = await send()
+    await until(() => seen.has(back), 'a record after the outage', 60_000)
+    expect([...seen].filter((key) => key.startsWith(run))).toHaveLength(sent)
+  } finally {
+    if (down) await startFront(state)
+    stream.destroy()
+    await reading.catch(() => {})
+    await consumer.close(true)
+    await producer.close()
+    lease.close()
+  }
+}, 180_000)
