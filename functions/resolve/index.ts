@@ -7,6 +7,7 @@ import { createIssuerKeys } from '../../shared/identity/issuer-keys.ts'
 import { createSigningKeyCache } from '../../shared/secrets/signing-key-cache.ts'
 import { createSigningKeyStore } from '../../shared/secrets/signing-key-store.ts'
 import { createAccessStore } from '../../shared/store/access-store.ts'
+import { createClientDigests, createClientStore } from '../../shared/store/client-store.ts'
 import { createDirectoryCache } from '../../shared/store/directory-cache.ts'
 import { createDirectoryStore } from '../../shared/store/directory-store.ts'
 import { createLeaseStore } from '../../shared/store/lease-store.ts'
@@ -44,6 +45,7 @@ const routes = createRoutes({
       development: env.DEVELOPMENT === 'true',
       onFailure: (issuer, error) => telemetry.error('issuer keys cannot be read', error, { issuer }),
     }),
+    clientDigests: createClientDigests(createClientStore(dynamo, env.DIRECTORY_TABLE), clock),
     ownIssuer: env.ISSUER_URL,
     clock,
   }),

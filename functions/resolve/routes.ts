@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import type { Directory } from '../../shared/domain/directory.ts'
 import { SwitchboardError } from '../../shared/domain/errors.ts'
+import { explain } from '../../shared/domain/explain.ts'
 import { leaseIdPattern, parseIntent } from '../../shared/domain/intent.ts'
+import type { Principal } from '../../shared/domain/principal.ts'
 import { readJsonBody, requireAcceptsJson } from '../../shared/http/request.ts'
-import type { Authenticate } from '../../shared/identity/authenticator.ts'
+import { type Authenticate, authenticateRole } from '../../shared/identity/authenticator.ts'
 import type { SigningKeys } from '../../shared/secrets/signing-key-store.ts'
 import type { DirectoryCache } from '../../shared/store/directory-cache.ts'
 import type { LeaseStore } from '../../shared/store/lease-store.ts'
@@ -39,6 +42,13 @@ const noStore = 'no-store'
 /** Brokers keep keys for an hour; caches in between may for a minute. */
 const shared = 'public, max-age=60'
 
+/** What the IAM authorizer of the route says; absent on every other way in. */
+const roleArn = (event: APIGatewayProxyEventV2): string | undefined => {
+  const { authorizer } = event.requestContext as { authorizer?: { iam?: { userArn?: unknown } } }
+  const arn = authorizer?.iam?.userArn
+  return typeof arn === 'string' ? arn : undefined
+}
+
 /** A 304 has no body, so the new times of the lease are headers of both answers. */
 const renderResolved = (resolved: Resolved): APIGatewayProxyStructuredResultV2 => ({
   statusCode: resolved.outcome === 'unchanged' ? 304 : 200,
@@ -73,19 +83,37 @@ export const createRoutes = ({
       },
       shared,
     )
+  const answer = async (
+    event: APIGatewayProxyEventV2,
+    requestId: string,
+    identify: (directory: Directory) => Principal | Promise<Principal>,
+  ): Promise<APIGatewayProxyStructuredResultV2> => {
+    requireAcceptsJson(event)
+    const snapshot = await directories.current()
+    const principal = await identify(snapshot.directory)
+    const intent = parseIntent(readJsonBody(event))
+    const tokenHash = createHash('sha256')
+      .update(event.headers.authorization ?? '')
+      .digest('hex')
+    const ifNoneMatch = event.headers['if-none-match']
+    return renderResolved(await resolve(principal, intent, snapshot, { id: requestId, tokenHash, ifNoneMatch }))
+  }
+
   return {
     '/v1/resolve': {
-      POST: async (event, requestId) => {
+      POST: (event, requestId) =>
+        answer(event, requestId, (directory) => authenticate(event.headers.authorization, directory)),
+    },
+    '/v1/aws/resolve': {
+      POST: (event, requestId) => answer(event, requestId, (directory) => authenticateRole(roleArn(event), directory)),
+    },
+    '/v1/explain': {
+      POST: async (event) => {
         requireAcceptsJson(event)
-        const { authorization } = event.headers
-        const snapshot = await directories.current()
-        const principal = await authenticate(authorization, snapshot.directory)
+        const { directory, denied } = await directories.current()
+        const principal = await authenticate(event.headers.authorization, directory)
         const intent = parseIntent(readJsonBody(event))
-        const tokenHash = createHash('sha256')
-          .update(authorization ?? '')
-          .digest('hex')
-        const ifNoneMatch = event.headers['if-none-match']
-        return renderResolved(await resolve(principal, intent, snapshot, { id: requestId, tokenHash, ifNoneMatch }))
+        return json(explain(principal, intent, { directory, denied, now: clock(), jitter: 0.5 }, 'caller'), noStore)
       },
     },
     '/v1/leases/{id}': {

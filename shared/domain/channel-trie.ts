@@ -36,7 +36,8 @@ export const addPattern = (trie: ChannelTrie, pattern: ChannelPattern, index: nu
   for (const segment of pattern.segments) {
     node.smallest = Math.min(node.smallest, index)
     if (segment.kind === 'rest') {
-      node.rest = [...(node.rest ?? []), index]
+      node.rest ??= []
+      node.rest.push(index)
       return
     }
     let next: TrieNode | undefined = segment.kind === 'literal' ? node.literals?.get(segment.text) : node.one

@@ -51,7 +51,13 @@ export type DenyReason =
 
 /** Denial is data: it is audited like an allowance, and the caller learns only what its code says. */
 export type Decision =
-  | { readonly outcome: 'allow'; readonly connections: readonly ConnectionDecision[]; readonly times: LeaseTimes }
+  | {
+      readonly outcome: 'allow'
+      readonly connections: readonly ConnectionDecision[]
+      readonly times: LeaseTimes
+      /** What bounded the lease time besides the maximum. */
+      readonly limits: readonly LeaseLimit[]
+    }
   | {
       readonly outcome: 'deny'
       readonly rule: 1 | 2 | 3 | 4 | 5
@@ -85,7 +91,7 @@ const selectProfile = (
 type Denial = Extract<Decision, { outcome: 'deny' }>
 
 /** Rules 2 and 3 for one wish. */
-const admit = (
+export const admit = (
   principal: Principal,
   { action, asked, pointer }: Wish,
   group: string | undefined,
@@ -182,5 +188,5 @@ export const decide = (
       if (grant.until !== undefined) limits.push({ name: `grants[${grant.index}].until`, expiresAt: grant.until })
     }
   }
-  return { outcome: 'allow', connections, times: leaseTimes(limits, now, jitter) }
+  return { outcome: 'allow', connections, times: leaseTimes(limits, now, jitter), limits }
 }

@@ -5,6 +5,7 @@ import {
   intersectPatterns,
   matchChannel,
   parseChannelPattern,
+  quoted,
 } from './channel.ts'
 import { addPattern, type ChannelTrie, createChannelTrie, firstMatch } from './channel-trie.ts'
 import type { Cluster, Listener } from './cluster.ts'
@@ -105,6 +106,26 @@ const indexGrants = (grants: readonly Grant[]): GrantIndex => {
   return { byName, byLabel }
 }
 
+const compileIdentity = (rule: Policy['identities'][number]): IdentityRule => {
+  const labels = rule.labels ?? {}
+  if ('client' in rule) return { kind: 'client', client: rule.client, labels }
+  if ('awsRole' in rule) {
+    const [, , , , accountId = '', resource = ''] = rule.awsRole.split(':')
+    const roleName = resource.slice(resource.lastIndexOf('/') + 1)
+    return { kind: 'aws', accountId, roleName, principal: rule.principal ?? '{roleName}', labels }
+  }
+  return {
+    kind: 'oidc',
+    issuer: rule.issuer,
+    audience: rule.audience,
+    jwksUri: rule.jwks_uri,
+    algorithms: rule.algorithms ?? ['RS256', 'ES256', 'ES384', 'EdDSA'],
+    claims: rule.claims ?? {},
+    principal: rule.principal ?? '{sub}',
+    labels,
+  }
+}
+
 /**
  * Policy -> directory. Rules that cannot be compiled are left out of the directory and named in `issues`;
  * only a policy without issues is ever published.
@@ -128,17 +149,7 @@ export const compileDirectory = (policy: Policy, hash: string): Compiled => {
   const profiles: Profile[] = [...builtInProfiles]
   for (const [name, profile] of Object.entries(policy.profiles ?? {})) profiles.push({ name, ...profile })
 
-  const identities = policy.identities.map(
-    (rule): IdentityRule => ({
-      issuer: rule.issuer,
-      audience: rule.audience,
-      jwksUri: rule.jwks_uri,
-      algorithms: rule.algorithms ?? ['RS256', 'ES256', 'ES384', 'EdDSA'],
-      claims: rule.claims ?? {},
-      principal: rule.principal ?? '{sub}',
-      labels: rule.labels ?? {},
-    }),
-  )
+  const identities = policy.identities.map(compileIdentity)
 
   const patternsAt = (texts: readonly string[] | undefined, path: readonly PropertyKey[]): readonly ChannelPattern[] =>
     (texts ?? []).flatMap((text, at) => {

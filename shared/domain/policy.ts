@@ -37,7 +37,7 @@ const namePattern = z
     error: () => 'a name, or a prefix that ends in a separator and `*`, such as `orders-*`',
   })
 
-const identity = z.strictObject({
+const oidcIdentity = z.strictObject({
   issuer: z.url({ protocol: /^https?$/ }),
   audience: text,
   jwks_uri: z.url({ protocol: /^https?$/ }).optional(),
@@ -49,6 +49,18 @@ const identity = z.strictObject({
   principal: text.optional(),
   labels: labels.optional(),
 })
+
+const awsIdentity = z.strictObject({
+  awsRole: z.string().regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/(?:[\w+=,.@-]+\/)*[\w+=,.@*-]{1,64}$/, {
+    error: () => 'the ARN of a role with a literal account, such as `arn:aws:iam::111122223333:role/svc-*`',
+  }),
+  principal: text.optional(),
+  labels: labels.optional(),
+})
+
+const clientIdentity = z.strictObject({ client: principalName, labels: labels.optional() })
+
+const identity = z.union([oidcIdentity, awsIdentity, clientIdentity])
 
 const listener = z.strictObject({
   name: plainName.optional(),

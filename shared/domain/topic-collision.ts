@@ -20,15 +20,22 @@ const anything: Gap = { prefix: '', suffix: '' }
 const pieceOf = (token: TopicToken): Piece =>
   token.kind === 'text' ? token.text : token.kind === 'rest' ? anything : token
 
-const hasRest = (route: Route): boolean => route.topic.tokens.some((token) => token.kind === 'rest')
+const hasRest = (tokens: readonly TopicToken[]): boolean => tokens.some((token) => token.kind === 'rest')
 
 /** The pieces of topics with `length` tokens, or undefined where the template has no topic of that length. */
 const piecesOf = (tokens: readonly TopicToken[], length: number): readonly Piece[] | undefined => {
   const spare = length - tokens.length
-  if (spare < 0 || (spare > 0 && !tokens.some((token) => token.kind === 'rest'))) return undefined
+  if (spare < 0 || (spare > 0 && !hasRest(tokens))) return undefined
   return tokens.flatMap((token) =>
     token.kind === 'rest' ? Array.from({ length: spare + 1 }, () => anything) : [pieceOf(token)],
   )
+}
+
+/** How many tokens a topic of both may have; with two `**`, beyond the last of these nothing new can meet. */
+const commonLengths = (a: readonly TopicToken[], b: readonly TopicToken[]): readonly number[] => {
+  const shortest = Math.max(a.length, b.length)
+  const longest = hasRest(a) && hasRest(b) ? a.length + b.length : shortest
+  return Array.from({ length: longest - shortest + 1 }, (_, more) => shortest + more)
 }
 
 /** One token that both pieces allow, with `filling` wherever the text is free. */
@@ -51,9 +58,7 @@ const commonToken = (a: Piece, b: Piece, filling: string): string | undefined =>
 const collide = (route: Route, other: Route): TopicCollision | undefined => {
   const a = route.topic.tokens
   const b = other.topic.tokens
-  const shortest = Math.max(a.length, b.length)
-  const longest = hasRest(route) && hasRest(other) ? a.length + b.length : shortest
-  for (let length = shortest; length <= longest; length++) {
+  for (const length of commonLengths(a, b)) {
     const left = piecesOf(a, length)
     const right = piecesOf(b, length)
     if (left === undefined || right === undefined) continue
@@ -70,27 +75,32 @@ const collide = (route: Route, other: Route): TopicCollision | undefined => {
   return undefined
 }
 
-/** What every topic of the route starts and ends with. */
-const edgesOf = ({ topic: { tokens } }: Route): Gap => {
-  const pieces = tokens.map(pieceOf)
-  const first = pieces.findIndex((piece) => typeof piece !== 'string')
-  const last = pieces.findLastIndex((piece) => typeof piece !== 'string')
-  const opening = pieces[first]
-  const closing = pieces[last]
-  if (typeof opening !== 'object' || typeof closing !== 'object') {
-    const whole = pieces.join('.')
-    return { prefix: whole, suffix: whole }
-  }
-  return {
-    prefix: [...pieces.slice(0, first), opening.prefix].join('.'),
-    suffix: [closing.suffix, ...pieces.slice(last + 1)].join('.'),
-  }
+/** How many letters of a token are written at its start and at its end; all of them where nothing is free. */
+type Written = { readonly start: number; readonly end: number }
+
+const writtenOf = (piece: Piece): Written =>
+  typeof piece === 'string'
+    ? { start: Number.POSITIVE_INFINITY, end: Number.POSITIVE_INFINITY }
+    : { start: piece.prefix.length, end: piece.suffix.length }
+
+const lessWritten = (a: Written, b: Written): Written => ({
+  start: Math.min(a.start, b.start),
+  end: Math.min(a.end, b.end),
+})
+
+/** What two pieces must have in common where both are written. */
+const writtenText = (piece: Piece, { start, end }: Written): string => {
+  if (typeof piece !== 'string') return `${piece.prefix.slice(0, start)}/${end === 0 ? '' : piece.suffix.slice(-end)}`
+  return start === Number.POSITIVE_INFINITY ? piece : `${piece.slice(0, start)}/${end === 0 ? '' : piece.slice(-end)}`
 }
 
-/** Routes by what their topics start with; the lengths of those texts say which beginnings of a topic to look up. */
-type Shelf = { readonly byPrefix: Map<string, Map<string, Route[]>>; readonly lengths: Set<number> }
+/** Routes of one cluster that have their free texts at the same places. */
+type Shape = { readonly tokens: readonly TopicToken[]; readonly routes: Route[] }
 
-const createShelf = (): Shelf => ({ byPrefix: new Map(), lengths: new Set() })
+const shapeKey = (tokens: readonly TopicToken[]): string =>
+  tokens
+    .map((token) => (token.kind === 'segment' ? `${token.prefix.length},${token.suffix.length}` : token.kind))
+    .join('.')
 
 const mappingKey = ({ channel, topic }: Route): string =>
   JSON.stringify([
@@ -99,72 +109,69 @@ const mappingKey = ({ channel, topic }: Route): string =>
     topic.tokens,
   ])
 
+/** Routes that differ only in `when` or profiles lead the same channels to the same topics: one stands for all. */
+const shapesOf = (routes: readonly Route[]): readonly (readonly Shape[])[] => {
+  const clusters = new Map<string, { shapes: Map<string, Shape>; seen: Set<string> }>()
+  for (const route of routes) {
+    const cluster = clusters.get(route.cluster) ?? { shapes: new Map(), seen: new Set() }
+    clusters.set(route.cluster, cluster)
+    const mapping = mappingKey(route)
+    if (cluster.seen.has(mapping)) continue
+    cluster.seen.add(mapping)
+    const { tokens } = route.topic
+    const key = shapeKey(tokens)
+    const shape = cluster.shapes.get(key)
+    if (shape === undefined) cluster.shapes.set(key, { tokens, routes: [route] })
+    else shape.routes.push(route)
+  }
+  return [...clusters.values()].map(({ shapes }) => [...shapes.values()])
+}
+
+/** The pairs of two shapes that agree on everything both have written, found through a hash of just that. */
+const collisionsBetween = (a: Shape, b: Shape, report: (collision: TopicCollision) => void): void => {
+  for (const length of commonLengths(a.tokens, b.tokens)) {
+    const left = piecesOf(a.tokens, length)
+    const right = piecesOf(b.tokens, length)
+    if (left === undefined || right === undefined) continue
+    const written = left.map((piece, at) => lessWritten(writtenOf(piece), writtenOf(right[at] ?? anything)))
+    const keyOf = ({ topic }: Route): string =>
+      (piecesOf(topic.tokens, length) ?? [])
+        .map((piece, at) => writtenText(piece, written[at] ?? anythingWritten))
+        .join('.')
+    const byKey = new Map<string, Route[]>()
+    for (const route of a.routes) {
+      const key = keyOf(route)
+      const same = byKey.get(key)
+      if (same === undefined) byKey.set(key, [route])
+      else same.push(route)
+    }
+    for (const route of b.routes)
+      for (const other of byKey.get(keyOf(route)) ?? []) {
+        const collision = other === route ? undefined : collide(route, other)
+        if (collision === undefined) continue
+        report(collision)
+        break
+      }
+  }
+}
+
+const anythingWritten: Written = { start: 0, end: 0 }
+
 /**
- * The routes that would make two channels share a topic, at most one collision each. Look-ups by beginning and number of
- * tokens keep this near linear. Whether an earlier route hides the collision is not asked: labels decide that at run time.
+ * Routes that would make two channels share a topic; each route that is named collides with an earlier one. Near linear
+ * in the routes for as long as they have few shapes. Whether an earlier route hides the collision is not asked: labels
+ * decide that at run time.
  */
 export const findTopicCollisions = (routes: readonly Route[]): readonly TopicCollision[] => {
-  const clusters = new Map<string, { fixed: Map<string, Route>; shelves: Map<number, Shelf>; seen: Set<string> }>()
   const found = new Map<Route, TopicCollision>()
-  const report = (collision: TopicCollision): void => {
-    const { route, other, channels } = collision
+  const report = ({ route, other, topic, channels: [mine, theirs] }: TopicCollision): void => {
     const ordered: TopicCollision =
       route.index > other.index
-        ? collision
-        : { ...collision, route: other, other: route, channels: [channels[1], channels[0]] }
+        ? { route, other, topic, channels: [mine, theirs] }
+        : { route: other, other: route, topic, channels: [theirs, mine] }
     if (!found.has(ordered.route)) found.set(ordered.route, ordered)
   }
-
-  // routes that differ only in `when` or profiles lead the same channels to the same topics: one of them stands for all
-  const distinct = routes.flatMap((route) => {
-    const cluster = clusters.get(route.cluster) ?? { fixed: new Map(), shelves: new Map(), seen: new Set() }
-    clusters.set(route.cluster, cluster)
-    const key = mappingKey(route)
-    if (cluster.seen.has(key)) return []
-    cluster.seen.add(key)
-    return [{ route, cluster, edges: edgesOf(route) }]
-  })
-  /** `**` takes any number of tokens, so its routes stand on one shelf. */
-  const anyCount = 0
-  for (const { route, cluster, edges } of distinct) {
-    const { tokens } = route.topic
-    if (tokens.every((token) => token.kind === 'text')) {
-      const other = cluster.fixed.get(edges.prefix)
-      const collision = other === undefined ? undefined : collide(route, other)
-      if (collision !== undefined) report(collision)
-      if (other === undefined) cluster.fixed.set(edges.prefix, route)
-      continue
-    }
-    const count = hasRest(route) ? anyCount : tokens.length
-    const shelf = cluster.shelves.get(count) ?? createShelf()
-    cluster.shelves.set(count, shelf)
-    const bySuffix = shelf.byPrefix.get(edges.prefix) ?? new Map<string, Route[]>()
-    shelf.byPrefix.set(edges.prefix, bySuffix)
-    shelf.lengths.add(edges.prefix.length)
-    const same = bySuffix.get(edges.suffix)
-    if (same === undefined) bySuffix.set(edges.suffix, [route])
-    else same.push(route)
-  }
-
-  const firstCollision = (route: Route, edges: Gap, shelf: Shelf): TopicCollision | undefined => {
-    for (const length of shelf.lengths) {
-      if (length > edges.prefix.length) continue
-      for (const [suffix, others] of shelf.byPrefix.get(edges.prefix.slice(0, length)) ?? []) {
-        if (!suffix.endsWith(edges.suffix) && !edges.suffix.endsWith(suffix)) continue
-        for (const other of others) {
-          const collision = other === route ? undefined : collide(route, other)
-          if (collision !== undefined) return collision
-        }
-      }
-    }
-    return undefined
-  }
-  // of two that collide, the one whose beginning is the longer finds the other
-  for (const { route, cluster, edges } of distinct)
-    for (const [count, shelf] of cluster.shelves) {
-      if (count !== anyCount && !hasRest(route) && count !== route.topic.tokens.length) continue
-      const collision = firstCollision(route, edges, shelf)
-      if (collision !== undefined) report(collision)
-    }
+  for (const shapes of shapesOf(routes))
+    for (const [at, a] of shapes.entries()) for (const b of shapes.slice(at)) collisionsBetween(a, b, report)
   return [...found.values()].sort((a, b) => a.route.index - b.route.index)
 }

@@ -1,16 +1,44 @@
-import { createHash } from 'node:crypto'
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, errors, jwtVerify } from 'jose'
 import type { Directory } from '../domain/directory.ts'
 import { SwitchboardError } from '../domain/errors.ts'
-import { type Claims, type IdentityRule, namePrincipal, ruleMatches } from '../domain/identity.ts'
+import {
+  type Claims,
+  type NamedPrincipal,
+  namePrincipal,
+  type OidcRule,
+  parseAssumedRole,
+  roleMatches,
+  ruleMatches,
+} from '../domain/identity.ts'
 import type { Principal } from '../domain/principal.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
 
-/** Credentials of a request -> principal, by rule 1. */
+/** The Authorization header of a request -> principal, by rule 1. */
 export type Authenticate = (authorization: string | undefined, directory: Directory) => Promise<Principal>
+
+/** The ARN that the API's IAM authorizer vouches for -> principal, by rule 1. */
+export const authenticateRole = (arn: string | undefined, directory: Directory): Principal => {
+  // without the authorizer's word there is no identity here, whatever header came along
+  if (arn === undefined) throw unauthenticated('the request was not signed with SigV4')
+  const role = parseAssumedRole(arn)
+  if (role === undefined) throw unauthenticated('the signature is not that of an assumed role')
+  for (const [index, rule] of directory.identities.entries()) {
+    if (rule.kind !== 'aws' || !roleMatches(rule, role)) continue
+    return requireNamed(namePrincipal(rule, index, role))
+  }
+  throw unauthenticated('no identity rule matches the role')
+}
+
+const requireNamed = (named: NamedPrincipal): Principal => {
+  if (named.outcome === 'unnamed') throw unauthenticated(named.reason)
+  return named.principal
+}
 
 export type AuthenticatorOptions = {
   readonly issuerKeys: IssuerKeys
+  /** SHA-256 digests of the secrets that are valid for each client id. */
+  readonly clientDigests: () => Promise<ReadonlyMap<string, readonly Uint8Array[]>>
   /** Our own issuer: its tokens are for Kafka and never prove an identity here. */
   readonly ownIssuer: string
   readonly clock: () => Date
@@ -37,16 +65,27 @@ export const unauthenticated = (reason: string, cause?: unknown): SwitchboardErr
   new SwitchboardError('unauthenticated', {
     detail: 'the request carries no valid proof of identity',
     reason,
-    headers: { 'www-authenticate': 'Bearer realm="switchboard"' },
+    headers: { 'www-authenticate': 'Bearer realm="switchboard", Basic realm="switchboard"' },
     cause,
   })
 
-const bearerToken = (authorization: string | undefined): string => {
-  if (authorization === undefined) throw unauthenticated('there is no authorization header')
+const bearerToken = (authorization: string): string => {
   const token = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)$/i.exec(authorization)?.[1]
   if (token === undefined) throw unauthenticated('the authorization header is not a bearer JWT')
   if (token.length > maximumTokenLength) throw unauthenticated(`the token is over ${maximumTokenLength} characters`)
   return token
+}
+
+/** No SHA-256 of anything known; it stands where there is no digest. */
+const noDigest = new Uint8Array(32)
+
+/** RFC 7617 2: base64 of `id:secret` in UTF-8; the first colon parts them. */
+const basicCredentials = (authorization: string): { id: string; secret: string } => {
+  const encoded = /^Basic +([A-Za-z0-9+/]{4,684}={0,2})$/i.exec(authorization)?.[1]
+  const text = encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString('utf8')
+  const colon = text.indexOf(':')
+  if (colon < 1) throw unauthenticated('the authorization header holds no client id and secret')
+  return { id: text.slice(0, colon), secret: text.slice(colon + 1) }
 }
 
 const requireSaneDates = (claims: Claims): void => {
@@ -64,11 +103,16 @@ const requireSaneDates = (claims: Claims): void => {
  * @see https://www.rfc-editor.org/rfc/rfc8725
  * @throws SwitchboardError `unauthenticated`; `unavailable` while the issuer's keys cannot be had
  */
-export const createAuthenticator = ({ issuerKeys, ownIssuer, clock }: AuthenticatorOptions): Authenticate => {
+export const createAuthenticator = ({
+  issuerKeys,
+  clientDigests,
+  ownIssuer,
+  clock,
+}: AuthenticatorOptions): Authenticate => {
   const remembered = new Map<string, Verified>()
 
   /** Signature, issuer, algorithm and times. A token that was found good is not verified again for 5 minutes. */
-  const verify = async (token: string, source: IdentityRule, rules: readonly IdentityRule[]): Promise<Claims> => {
+  const verify = async (token: string, source: OidcRule, rules: readonly OidcRule[]): Promise<Claims> => {
     const { getKey, generation } = await issuerKeys(source)
     const now = clock()
     const id = createHash('sha256').update(token).digest('base64url')
@@ -93,7 +137,7 @@ export const createAuthenticator = ({ issuerKeys, ownIssuer, clock }: Authentica
     }
   }
 
-  return async (authorization, directory) => {
+  const authenticateToken = async (authorization: string, directory: Directory): Promise<Principal> => {
     const token = bearerToken(authorization)
     let issuer: unknown
     let algorithm: unknown
@@ -104,7 +148,7 @@ export const createAuthenticator = ({ issuerKeys, ownIssuer, clock }: Authentica
       throw unauthenticated('the token cannot be decoded', error)
     }
     if (issuer === ownIssuer) throw unauthenticated('the token is one of ours, made for Kafka')
-    const rules = directory.identities.filter((rule) => rule.issuer === issuer)
+    const rules = directory.identities.filter((rule) => rule.kind === 'oidc').filter((rule) => rule.issuer === issuer)
     const first = rules[0]
     if (first === undefined) throw unauthenticated('no identity rule has the issuer of the token')
 
@@ -112,8 +156,26 @@ export const createAuthenticator = ({ issuerKeys, ownIssuer, clock }: Authentica
 
     const rule = rules.find((each) => each.algorithms.some((one) => one === algorithm) && ruleMatches(each, claims))
     if (rule === undefined) throw unauthenticated('no identity rule matches the audience and claims of the token')
-    const named = namePrincipal(rule, directory.identities.indexOf(rule), claims)
-    if (named.outcome === 'unnamed') throw unauthenticated(named.reason)
-    return named.principal
+    return requireNamed(namePrincipal(rule, directory.identities.indexOf(rule), claims))
+  }
+
+  const authenticateClient = async (authorization: string, directory: Directory): Promise<Principal> => {
+    const { id, secret } = basicCredentials(authorization)
+    const digests = await clientDigests()
+    const index = directory.identities.findIndex((rule) => rule.kind === 'client' && rule.client === id)
+    const rule = directory.identities[index]
+    const presented = createHash('sha256').update(secret).digest()
+    // two comparisons for every id, known or not, so that time tells nothing about which ids there are
+    const [first = noDigest, second = noDigest] = digests.get(id) ?? []
+    const matches = [timingSafeEqual(presented, first), timingSafeEqual(presented, second)].includes(true)
+    if (!matches || rule?.kind !== 'client') throw unauthenticated('the client id or its secret is wrong')
+    return { name: rule.client, labels: rule.labels, identityRule: index }
+  }
+
+  return async (authorization, directory) => {
+    if (authorization === undefined) throw unauthenticated('there is no authorization header')
+    return /^basic /i.test(authorization)
+      ? authenticateClient(authorization, directory)
+      : authenticateToken(authorization, directory)
   }
 }
