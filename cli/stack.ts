@@ -1,10 +1,12 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod'
 import { createAccessStore } from '../shared/store/access-store.ts'
+import { createClientStore } from '../shared/store/client-store.ts'
 import { createDirectoryStore } from '../shared/store/directory-store.ts'
 import { createQueue } from '../shared/store/queue.ts'
 import { CommandError } from './command-error.ts'
@@ -15,6 +17,7 @@ const outputsSchema = z.object({
   AccessTableName: z.string(),
   QueueUrl: z.string(),
   OperatorRoleArn: z.string(),
+  ResolveLogGroupName: z.string(),
 })
 
 /**
@@ -36,7 +39,8 @@ export const openStack = async (stackName: string) => {
   )
   if (!outputs.success)
     throw new CommandError(`the stack \`${stackName}\` is no Switchboard of this version; deploy it again`)
-  const { IssuerUrl, DirectoryTableName, AccessTableName, QueueUrl, OperatorRoleArn } = outputs.data
+  const { IssuerUrl, DirectoryTableName, AccessTableName, QueueUrl, OperatorRoleArn, ResolveLogGroupName } =
+    outputs.data
   const credentials = fromTemporaryCredentials({
     params: { RoleArn: OperatorRoleArn, RoleSessionName: 'switchboard-cli' },
   })
@@ -47,6 +51,9 @@ export const openStack = async (stackName: string) => {
     issuerUrl: IssuerUrl,
     directories: createDirectoryStore(dynamo, DirectoryTableName),
     access: createAccessStore(dynamo, AccessTableName),
+    logs: new CloudWatchLogsClient({ credentials }),
+    resolveLogGroupName: ResolveLogGroupName,
+    clients: createClientStore(dynamo, DirectoryTableName),
     queue: createQueue(new SQSClient({ credentials }), QueueUrl),
   }
 }

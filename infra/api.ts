@@ -1,6 +1,14 @@
 import { Validations } from 'aws-cdk-lib'
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
-import { HttpApi, HttpRoute, HttpRouteKey, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2'
+import {
+  HttpApi,
+  HttpMethod,
+  HttpRoute,
+  HttpRouteKey,
+  HttpStage,
+  LogGroupLogDestination,
+} from 'aws-cdk-lib/aws-apigatewayv2'
+import { HttpIamAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
@@ -27,8 +35,8 @@ export class Api extends Construct {
       httpApi: this.#api,
       stageName: '$default',
       autoDeploy: true,
-      // a thousand instances that restart at once get through; one that loops does not take the account's quota
-      throttle: { rateLimit: 500, burstLimit: 1_000 },
+      // a thousand instances that restart at once get through; what loops does not take the account's whole quota
+      throttle: { rateLimit: 2_000, burstLimit: 1_000 },
       accessLogSettings: {
         destination: new LogGroupLogDestination(logGroup(this, 'AccessLogs', props)),
         format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
@@ -38,13 +46,21 @@ export class Api extends Construct {
 
   /** Sends every request to the function. */
   sendEverythingTo(target: IFunction): void {
+    const integration = new HttpLambdaIntegration('Function', target)
     const route = new HttpRoute(this, 'EveryRequest', {
       httpApi: this.#api,
       routeKey: HttpRouteKey.DEFAULT,
-      integration: new HttpLambdaIntegration('Function', target),
+      integration,
+    })
+    // API Gateway checks the signature and says whose it is; which principal that makes is the policy's matter
+    new HttpRoute(this, 'SignedRequest', {
+      httpApi: this.#api,
+      routeKey: HttpRouteKey.with('/v1/aws/resolve', HttpMethod.POST),
+      integration,
+      authorizer: new HttpIamAuthorizer(),
     })
     Validations.of(route).acknowledge({
-      id: 'AwsSolutions-APIG4',
+      id: 'AwsSolutions::AwsSolutions-APIG4',
       reason:
         'The function verifies every caller against the policy in force, which holds the trusted issuers; keys, ' +
         'metadata and health are public.',

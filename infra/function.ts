@@ -4,7 +4,7 @@ import type { IVpc } from 'aws-cdk-lib/aws-ec2'
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda'
 import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
-import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
+import type { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { logGroup } from './logs.ts'
 import { allow } from './permissions.ts'
@@ -28,11 +28,13 @@ const repository = fileURLToPath(new URL('..', import.meta.url))
 /** A function with nothing it was not given: its role starts with its own log group and its traces. */
 export class SwitchboardFunction<Env extends Readonly<Record<string, string>>> extends Construct {
   readonly function: NodejsFunction
+  readonly logs: LogGroup
 
   constructor(scope: Construct, id: string, props: SwitchboardFunctionProps<Env>) {
     super(scope, id)
     const { description, entry, environment, memorySize, timeout, vpc, files = [] } = props
     const logs = logGroup(this, 'Logs', props)
+    this.logs = logs
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com'), description })
     allow(role, logs.logGroupArn, ['logs:CreateLogStream', 'logs:PutLogEvents'])
     if (vpc !== undefined) allowNetworkInterfaces(role)
@@ -78,7 +80,7 @@ export class SwitchboardFunction<Env extends Readonly<Record<string, string>>> e
       },
     })
     Validations.of(role).acknowledge({
-      id: 'AwsSolutions-IAM5[Resource::*]',
+      id: 'AwsSolutions::AwsSolutions-IAM5[Resource::*]',
       reason: vpc === undefined ? traceReason : `${traceReason} ${networkReason}`,
     })
   }

@@ -1,6 +1,5 @@
 import { Duration } from 'aws-cdk-lib'
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
-import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda'
+import { EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { allow } from './permissions.ts'
@@ -27,7 +26,7 @@ export class WorkQueue extends Construct {
   }
 
   /** Feeds the function, at most `maxConcurrency` groups at once. */
-  feed(consumer: LambdaFunction, maxConcurrency: number): void {
+  feed(consumer: IFunction, maxConcurrency: number): void {
     const mapping = new EventSourceMapping(this, 'Feed', {
       target: consumer,
       eventSourceArn: this.queue.queueArn,

@@ -31,7 +31,7 @@ export class SigningKey extends Construct {
     this.secretArn = secret.attrId
 
     Validations.of(secret).acknowledge({
-      id: 'AwsSolutions-SMG4',
+      id: 'AwsSolutions::AwsSolutions-SMG4',
       reason:
         'A broker refuses a new key id once, so the next public key is published an hour before it signs; the four ' +
         'steps of Secrets Manager rotation cannot wait between two of them. The rotate function owns the value.',

@@ -1,6 +1,7 @@
 import { ArnFormat, CfnOutput, Duration, Stack, Token, Validations } from 'aws-cdk-lib'
 import type { IVpc } from 'aws-cdk-lib/aws-ec2'
 import type { IPrincipal } from 'aws-cdk-lib/aws-iam'
+import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import type { ResolveEnv } from '../functions/resolve/env.ts'
@@ -44,7 +45,7 @@ export type SwitchboardProps = {
   /**
    * How long logs are kept, the audit of decisions among them.
    *
-   * @default RetentionDays.THREE_MONTHS
+   * @default RetentionDays.ONE_YEAR
    */
   readonly logRetention?: RetentionDays
 }
@@ -57,9 +58,15 @@ export type SwitchboardProps = {
  * new Switchboard(stack, 'Switchboard', { issuerUrl: 'https://switchboard.acme.com' })
  */
 export class Switchboard extends Construct {
+  /**
+   * The function that reaches the clusters. With a VPC, let its `connections` into their security groups; where an
+   * admin secret has a key of its own, let it decrypt with that key.
+   */
+  readonly rotate: IFunction
+
   constructor(scope: Construct, id: string, props: SwitchboardProps = {}) {
     super(scope, id)
-    const { development = false, logRetention = RetentionDays.THREE_MONTHS, vpc, operators } = props
+    const { development = false, logRetention = RetentionDays.ONE_YEAR, vpc, operators } = props
     const common = { development, logRetention }
 
     const api = new Api(this, 'Api', common)
@@ -67,10 +74,10 @@ export class Switchboard extends Construct {
     const tables = new Tables(this, 'Tables', { development })
     const { directory, leases, access } = tables
     const signingKey = new SigningKey(this, 'SigningKey', { development })
-    const rotateTimeout = Duration.seconds(30)
+    const rotateTimeout = Duration.seconds(60)
     const work = new WorkQueue(this, 'Work', { consumerTimeout: rotateTimeout })
 
-    const resolve = new SwitchboardFunction<ResolveEnv>(this, 'Resolve', {
+    const { function: resolve, logs: resolveLogs } = new SwitchboardFunction<ResolveEnv>(this, 'Resolve', {
       ...common,
       description: 'Switchboard: turns an intent into a lease',
       entry: 'functions/resolve/index.ts',
@@ -85,15 +92,20 @@ export class Switchboard extends Construct {
         SIGNING_KEY_SECRET_ARN: signingKey.secretArn,
         DEVELOPMENT: development ? 'true' : 'false',
       },
-    }).function
+    })
     api.sendEverythingTo(resolve)
     allow(resolve, directory.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
-    allow(resolve, leases.tableArn, ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:Query'])
+    allow(resolve, leases.tableArn, [
+      'dynamodb:PutItem',
+      'dynamodb:UpdateItem',
+      'dynamodb:DeleteItem',
+      'dynamodb:Query',
+    ])
     allow(resolve, access.tableArn, ['dynamodb:GetItem', 'dynamodb:UpdateItem'])
     allow(resolve, work.queue.queueArn, ['sqs:SendMessage'])
     signingKey.allow(resolve, ['secretsmanager:GetSecretValue'], ['kms:Decrypt'])
 
-    const rotate = new SwitchboardFunction<RotateEnv>(this, 'Rotate', {
+    this.rotate = new SwitchboardFunction<RotateEnv>(this, 'Rotate', {
       ...common,
       description: 'Switchboard: makes clusters and signing keys match the directory',
       entry: 'functions/rotate/index.ts',
@@ -110,18 +122,18 @@ export class Switchboard extends Construct {
       },
     }).function
     // each running copy is a set of admin connections to brokers
-    work.feed(rotate, 5)
-    allow(rotate, directory.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
-    allow(rotate, work.queue.queueArn, ['sqs:ChangeMessageVisibility'])
-    allow(rotate, access.tableArn, ['dynamodb:GetItem', 'dynamodb:UpdateItem'])
+    work.feed(this.rotate, 10)
+    allow(this.rotate, directory.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
+    allow(this.rotate, work.queue.queueArn, ['sqs:ChangeMessageVisibility'])
+    allow(this.rotate, access.tableArn, ['dynamodb:GetItem', 'dynamodb:UpdateItem'])
     signingKey.allow(
-      rotate,
+      this.rotate,
       ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'],
       ['kms:Decrypt', 'kms:GenerateDataKey'],
     )
-    allow(rotate, clusterSecrets(this), ['secretsmanager:GetSecretValue'])
-    Validations.of(rotate.role ?? rotate).acknowledge({
-      id: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/clusters/*]`,
+    allow(this.rotate, clusterSecrets(this), ['secretsmanager:GetSecretValue'])
+    Validations.of(this.rotate.role ?? this.rotate).acknowledge({
+      id: `AwsSolutions::AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/clusters/*]`,
       reason: 'The policy document, not the deploy, names the clusters; their admin secrets share this prefix.',
     })
 
@@ -131,7 +143,10 @@ export class Switchboard extends Construct {
       'dynamodb:Query',
       'dynamodb:PutItem',
       'dynamodb:UpdateItem',
+      'dynamodb:DeleteItem',
     ])
+    allow(operator, leases.tableArn, ['dynamodb:Query', 'dynamodb:Scan'])
+    allow(operator, resolveLogs.logGroupArn, ['logs:FilterLogEvents'])
     allow(operator, access.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
     allow(operator, work.queue.queueArn, ['sqs:SendMessage'])
 
@@ -143,6 +158,7 @@ export class Switchboard extends Construct {
     this.#output('QueueUrl', work.queue.queueUrl, 'Work for rotate')
     this.#output('DeadLetterQueueUrl', work.deadLetters.queueUrl, 'Work that rotate could not do')
     this.#output('OperatorRoleArn', operator.roleArn, 'What the switchboard command acts as')
+    this.#output('ResolveLogGroupName', resolveLogs.logGroupName, 'The audit trail')
     this.#output('SigningKeySecretArn', signingKey.secretArn, 'Where the signing keys are kept')
   }
 
@@ -160,16 +176,17 @@ const clusterSecrets = (scope: Construct): string =>
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   })
 
-/** A token's `iss` is compared byte by byte, so what could be written in two ways is refused. */
+/** A token's `iss` is compared byte by byte, so an address that could be written in two ways is refused. */
 const checkedIssuerUrl = (issuerUrl: string, development: boolean): string => {
   if (Token.isUnresolved(issuerUrl)) return issuerUrl
   const url = URL.canParse(issuerUrl) ? new URL(issuerUrl) : undefined
-  const schemes = development ? ['https:', 'http:'] : ['https:']
-  const canonical = url === undefined ? '' : `${url.origin}${url.pathname.replace(/\/+$/, '')}`
-  if (url === undefined || !schemes.includes(url.protocol) || canonical !== issuerUrl)
+  const isSafe = url?.protocol === 'https:' || (development && url?.protocol === 'http:' && loopback.test(url.hostname))
+  if (url === undefined || !isSafe || `${url.origin}${url.pathname.replace(/\/+$/, '')}` !== issuerUrl)
     throw new Error(
-      `the issuer URL is \`${issuerUrl}\`; allowed is an absolute ${development ? '`https` or `http`' : '`https`'} URL ` +
-        'in lower case without a trailing slash, query or fragment, such as `https://switchboard.acme.com`',
+      `the issuer URL is \`${issuerUrl}\`; allowed is \`https://<host>[:<port>][/<path>]\` in lower case without a ` +
+        'trailing slash, and in development also `http` on a loopback address',
     )
   return issuerUrl
 }
+
+const loopback = /^(127(\.\d+){3}|localhost|\[::1\])$/

@@ -147,7 +147,7 @@ export const runDemo = async (state: StackState, line: Report): Promise<void> =>
     await step(`billing reads all ${count} of them`, () => readOrders(billing, run))
 
     const problem = await step('intruder is refused by Switchboard', () => refusedBySwitchboard(state))
-    detail(`${problem.status} ${problem.code}: ${problem.detail}`)
+    detail(`${problem.status} ${problem.code}: ${problem.detail} (${problem.requestId})`)
 
     const refusal = await step(`orders-api is refused by Kafka on ${ungrantedTopic}`, () => refusedByKafka(orders))
     detail(refusal)

@@ -8,6 +8,7 @@ import { awsEnvironment, startEmulator, trustAuthority } from './emulator.ts'
 import { enableTimeToLive, forgetEmptyVersion, rootCredentials } from './emulator-differences.ts'
 import { LocalError } from './errors.ts'
 import { launchFront, pointFrontAt } from './front.ts'
+import { saveFunctionLogs } from './function-logs.ts'
 import { installKafka, installPython } from './install.ts'
 import { startIssuer, workloadAudience } from './issuer.ts'
 import { makeClassArchive } from './kafka/class-archive.ts'
@@ -83,8 +84,9 @@ const isOk = async (url: string): Promise<boolean> => {
 
 /** Stops everything that a state file of this folder names, the last started first, and forgets the stack's secrets. */
 export const takeDown = async (runDirectory: string): Promise<void> => {
-  const processes = readStackRecord(stateFileOf(runDirectory))?.processes ?? []
-  for (const started of processes.toReversed()) await stopProcess(started)
+  const record = readStackRecord(stateFileOf(runDirectory))
+  if (record !== undefined) await saveFunctionLogs(record, join(runDirectory, logFolder, 'functions.log'))
+  for (const started of record?.processes.toReversed() ?? []) await stopProcess(started)
   removeStackRecord(runDirectory)
   // Logs stay to be read; the next start removes them.
   for (const entry of readEntries(runDirectory)) {

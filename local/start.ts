@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { LocalError } from './errors.ts'
 import { isRunning, type ProcessIdentity, tryLock } from './lock.mjs'
 import { startFolder } from './paths.ts'
-import { openSession, reportFailure, type Session, Stopped } from './session.ts'
+import { openSession, reportFailure, type Session, wasStopped } from './session.ts'
 import { bringUp, deployAgain, takeDown } from './stack.ts'
 import { readStackRecord, type StackState, stateFileOf } from './state.ts'
 import { createTerminal, renderSeconds, type Terminal } from './terminal.mjs'
@@ -64,7 +64,7 @@ const holdStack = async (terminal: Terminal, once: boolean, { signal, stopped }:
   const awake = setInterval(() => {}, 3_600_000)
   await stopped
   clearInterval(awake)
-  throw new Stopped('stopped')
+  signal.throwIfAborted()
 }
 
 /** Brings the stack up, does the main job, and holds the stack until it is told to stop; resolves to the exit code. */
@@ -77,22 +77,21 @@ export const start = async ({ once }: { readonly once: boolean }): Promise<numbe
       await joinRunning(terminal, lock.holder, session)
       return 0
     } catch (error) {
-      if (session.signal.aborted) return 130
+      if (wasStopped(session)) return 130
       reportFailure(terminal, error)
       return 1
     }
   }
   let code = 0
-  let wasReady = false
   try {
     if (readStackRecord(stateFileOf(startFolder)) !== undefined) {
       await terminal.step('what an earlier run left behind', () => takeDown(startFolder))
     }
     await holdStack(terminal, once, session)
   } catch (error) {
-    wasReady = runningStack(startFolder) !== undefined
     // Ctrl-C is how a stack that is up ends; one that is not up has missed its purpose.
-    code = error instanceof Stopped || session.signal.aborted ? (wasReady && !once ? 0 : 130) : 1
+    const isUp = runningStack(startFolder) !== undefined
+    code = wasStopped(session) ? (isUp && !once ? 0 : 130) : 1
     if (code === 1) reportFailure(terminal, error)
   } finally {
     terminal.line()

@@ -10,6 +10,8 @@ export const renderSeconds = (milliseconds) => {
 }
 
 export const createTerminal = (out = process.stdout) => {
+  // A reader that left (`npm start | head`) must not end a run that has processes to stop.
+  out.on('error', () => {})
   const live = out.isTTY === true
   const colour = live && !process.env.NO_COLOR
   const paint = (code, text) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text)

@@ -5,7 +5,7 @@ import { LocalError } from './errors.ts'
 import { tryLock } from './lock.mjs'
 import { localBin, localFolder, nodeFile, root, testFolder } from './paths.ts'
 import { cleanEnvironment, runCommand, runToExit } from './processes.ts'
-import { openSession, reportFailure } from './session.ts'
+import { openSession, reportFailure, wasStopped } from './session.ts'
 import { bringUp, takeDown } from './stack.ts'
 import { readStackRecord, type StackState, stateFileOf } from './state.ts'
 import { createTerminal, type Terminal } from './terminal.mjs'
@@ -24,6 +24,9 @@ const specOf = (name: string, args: readonly string[], env: Readonly<Record<stri
   log: join(resultFolder, `${name.replaceAll(/\W+/g, '-')}.log`),
 })
 
+const logOf = (error: unknown): string[] =>
+  error instanceof LocalError && error.log !== undefined ? [`its log: ${error.log}`] : []
+
 /** A check that has no tests to count: nothing when it holds, one failure when not. */
 const check = async ({ terminal, signal }: Context, name: string, args: readonly string[]): Promise<TestCount> => {
   try {
@@ -31,7 +34,11 @@ const check = async ({ terminal, signal }: Context, name: string, args: readonly
     return { passed: 0, failed: 0, failures: [] }
   } catch (error) {
     signal.throwIfAborted()
-    return { passed: 0, failed: 1, failures: [`${name}: ${error instanceof Error ? error.message : 'failed'}`] }
+    return {
+      passed: 0,
+      failed: 1,
+      failures: [`${name}: ${error instanceof Error ? error.message : 'failed'}`, ...logOf(error)],
+    }
   }
 }
 
@@ -66,8 +73,7 @@ const runProjects = async (
     return count
   } catch (error) {
     signal.throwIfAborted()
-    const log = error instanceof LocalError && error.log !== undefined ? [`its log: ${error.log}`] : []
-    return { ...count, failures: [...count.failures, ...log] }
+    return { ...count, failures: [...count.failures, ...logOf(error)] }
   }
 }
 
@@ -93,7 +99,10 @@ const runAll = async (context: Context): Promise<TestCount> => {
     await runProjects(context, ['unit', 'sdk', 'infra'], {}),
   ]
   try {
-    counts.push(await runProjects(context, ['e2e'], testEnvironment(await stack)))
+    const state = await stack
+    const count = await runProjects(context, ['e2e'], testEnvironment(state))
+    const seen = count.failed > 0 ? [`the logs of its stack: ${state.logDirectory}`] : []
+    counts.push({ ...count, failures: [...count.failures, ...seen] })
   } catch (error) {
     signal.throwIfAborted()
     reportFailure(terminal, error)
@@ -122,12 +131,12 @@ export const runTests = async (): Promise<number> => {
     }
     count = await runAll({ terminal, signal })
   } catch (error) {
-    if (!signal.aborted) reportFailure(terminal, error)
+    if (!wasStopped({ signal })) reportFailure(terminal, error)
   } finally {
     await terminal.step('everything stopped', () => takeDown(testFolder))
     lock.release()
   }
-  if (signal.aborted || count === undefined) return signal.aborted ? 130 : 1
+  if (count === undefined) return wasStopped({ signal }) ? 130 : 1
   if (count.failures.length > 0) {
     terminal.line()
     for (const failure of count.failures) terminal.fail(failure)

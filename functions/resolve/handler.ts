@@ -2,6 +2,7 @@ import middy from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { asSwitchboardError, renderProblem } from '../../shared/http/problem.ts'
 import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
+import { authenticationDenied } from './audit.ts'
 import { findEndpoint, type Routes } from './routes.ts'
 
 /** The HTTP edge: one request in, one answer or problem out, whatever happens. */
@@ -17,6 +18,7 @@ export const createHandler = (routes: Routes, telemetry: Telemetry) =>
         telemetry.count(isOurs ? metricNames.failed : metricNames.refused)
         if (isOurs) telemetry.error('request failed', error, { requestId })
         else telemetry.info('request refused', { requestId, code: error.code, reason: error.reason ?? error.detail })
+        if (error.code === 'unauthenticated') telemetry.audit(authenticationDenied(request.event, error.reason))
         request.response = renderProblem(error, requestId)
       },
     })

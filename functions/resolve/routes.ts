@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import type { Directory } from '../../shared/domain/directory.ts'
 import { SwitchboardError } from '../../shared/domain/errors.ts'
@@ -10,6 +9,7 @@ import { type Authenticate, authenticateRole } from '../../shared/identity/authe
 import type { SigningKeys } from '../../shared/secrets/signing-key-store.ts'
 import type { DirectoryCache } from '../../shared/store/directory-cache.ts'
 import type { LeaseStore } from '../../shared/store/lease-store.ts'
+import { tokenHash } from './audit.ts'
 import { noSuchLease, type Resolve, type Resolved } from './resolve.ts'
 
 export type RoutesDeps = {
@@ -92,11 +92,10 @@ export const createRoutes = ({
     const snapshot = await directories.current()
     const principal = await identify(snapshot.directory)
     const intent = parseIntent(readJsonBody(event))
-    const tokenHash = createHash('sha256')
-      .update(event.headers.authorization ?? '')
-      .digest('hex')
     const ifNoneMatch = event.headers['if-none-match']
-    return renderResolved(await resolve(principal, intent, snapshot, { id: requestId, tokenHash, ifNoneMatch }))
+    return renderResolved(
+      await resolve(principal, intent, snapshot, { id: requestId, tokenHash: tokenHash(event), ifNoneMatch }),
+    )
   }
 
   return {

@@ -95,3 +95,21 @@ export const firstMatch = (
   if (root !== undefined) visit(root, 0)
   return best === Number.POSITIVE_INFINITY ? undefined : best
 }
+
+/** Whether any rule has a channel in common with the pattern. */
+export const meetsAny = (trie: ChannelTrie, pattern: ChannelPattern): boolean => {
+  const visit = (node: TrieNode, depth: number): boolean => {
+    const segment = pattern.segments[depth]
+    if (segment === undefined) return node.ends !== undefined
+    if (node.rest !== undefined) return true
+    if (segment.kind === 'rest') return node.one !== undefined || node.literals !== undefined
+    if (node.one !== undefined && visit(node.one, depth + 1)) return true
+    if (segment.kind === 'literal') {
+      const next = node.literals?.get(segment.text)
+      return next !== undefined && visit(next, depth + 1)
+    }
+    return [...(node.literals?.values() ?? [])].some((next) => visit(next, depth + 1))
+  }
+  const root = trie.domains.get(pattern.domain)
+  return root !== undefined && visit(root, 0)
+}

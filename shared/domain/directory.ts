@@ -129,8 +129,13 @@ const compileIdentity = (rule: Policy['identities'][number]): IdentityRule => {
 /**
  * Policy -> directory. Rules that cannot be compiled are left out of the directory and named in `issues`;
  * only a policy without issues is ever published.
+ * @param options.published the policy is in force, so that it was checked: what only a check needs is left out
  */
-export const compileDirectory = (policy: Policy, hash: string): Compiled => {
+export const compileDirectory = (
+  policy: Policy,
+  hash: string,
+  { published = false }: { readonly published?: boolean } = {},
+): Compiled => {
   const issues: PolicyIssue[] = []
   const clusters = new Map<string, Cluster>()
   for (const [name, cluster] of Object.entries(policy.clusters))
@@ -218,7 +223,7 @@ export const compileDirectory = (policy: Policy, hash: string): Compiled => {
     }
     routes.push(compiled)
     positions.set(compiled, index)
-    if (route.shared !== true) exclusive.push(compiled)
+    if (route.shared !== true && !published) exclusive.push(compiled)
     addPattern(routeIndex, compiled.channel, compiled.index)
   }
   for (const { route, other, topic, channels } of findTopicCollisions(exclusive))

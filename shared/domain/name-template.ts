@@ -1,11 +1,8 @@
-/**
- * The names that a template can render, as a row of characters: `any` is one character that is not known, `more` any
- * number of them. It answers whether two rules could ever give two workloads one name.
- */
-export type NameShape = readonly (string | typeof any | typeof more)[]
+/** The names that a template can render, as a row of characters: `anyOne` for one that is not known, `anyRest` for any number. */
+export type NameShape = readonly (string | typeof anyOne | typeof anyRest)[]
 
-export const any = Symbol('any')
-export const more = Symbol('more')
+export const anyOne = Symbol('any one character')
+export const anyRest = Symbol('any number of characters')
 
 /** `{reference}` stands for one or more characters; `known` has what a reference is sure to be, where `*` is open. */
 export const nameShape = (template: string, known: Readonly<Record<string, string>> = {}): NameShape =>
@@ -13,7 +10,7 @@ export const nameShape = (template: string, known: Readonly<Record<string, strin
     if (index % 2 === 0) return [...part]
     const reference = part.slice(1, -1)
     const text = Object.hasOwn(known, reference) ? known[reference] : undefined
-    return text === undefined ? [any, more] : [...text].map((char) => (char === '*' ? more : char))
+    return text === undefined ? [anyOne, anyRest] : [...text].map((char) => (char === '*' ? anyRest : char))
   })
 
 /** The name, when there is only one. */
@@ -37,13 +34,11 @@ export const canMeet = (a: NameShape, b: NameShape): boolean => {
     for (let j = b.length; j >= 0; j--) {
       const left = a[i]
       const right = b[j]
-      const skipLeft = below[j] === true
-      const skipRight = row[j + 1] === true
       if (left === undefined && right === undefined) row[j] = true
-      else if (left === more || right === more)
-        row[j] = (left === more ? skipLeft : left !== undefined && skipLeft) || (right !== undefined && skipRight)
+      else if (left === anyRest || right === anyRest) row[j] = below[j] === true || row[j + 1] === true
       else {
-        const same = left !== undefined && right !== undefined && (left === any || right === any || left === right)
+        const same =
+          left !== undefined && right !== undefined && (left === right || left === anyOne || right === anyOne)
         row[j] = same && below[j + 1] === true
       }
     }

@@ -40,7 +40,8 @@ export const createDirectoryCache = (
     if (held?.directory.hash === pointer.policy)
       held = { directory: held.directory, denied: pointer.denied, revision: pointer.revision }
     else {
-      const { directory, issues } = compileDirectory(await store.readPolicy(pointer.policy), pointer.policy)
+      const policy = await store.readPolicy(pointer.policy)
+      const { directory, issues } = compileDirectory(policy, pointer.policy, { published: true })
       const issue = issues[0]
       if (issue !== undefined) throw new Error(`the policy in force does not compile: ${issue.detail}`)
       held = { directory, denied: pointer.denied, revision: pointer.revision }

@@ -1,11 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import { ConditionalCheckFailedException, TransactionCanceledException } from '@aws-sdk/client-dynamodb'
+import {
+  ConditionalCheckFailedException,
+  TransactionCanceledException,
+  TransactionConflictException,
+} from '@aws-sdk/client-dynamodb'
 import {
   type DynamoDBDocumentClient,
   paginateQuery,
   QueryCommand,
   TransactWriteCommand,
+  type TransactWriteCommandInput,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
 import { canonicalJson } from '../domain/canonical-json.ts'
@@ -57,7 +62,8 @@ export type LeaseStore = {
 const keepSeconds = 86_400
 /** Sort key of the item that counts a principal's leases; an upper bound that is counted anew when it says "full". */
 const countKey = 'count'
-const conflictAttempts = 8
+/** A fleet of one principal that starts or ends at once meets on the count. */
+const contentionAttempts = 8
 const conflictDelayMs = 20
 
 /** A lease id is stable over restarts of the same instance with the same intent, else 128 random bits. */
@@ -107,16 +113,49 @@ const isUnexpired = 'attribute_exists(principal) AND expiresAt > :now'
 const isAbsentOrExpired = 'attribute_not_exists(principal) OR expiresAt <= :now'
 const isBelowMaximum = 'attribute_not_exists(held) OR held < :maximum'
 
-export const createLeaseStore = (dynamo: DynamoDBDocumentClient, table: string): LeaseStore => {
-  const updates = async (command: UpdateCommand): Promise<boolean> => {
+const isConflict = (error: unknown): boolean =>
+  error instanceof TransactionConflictException ||
+  (error instanceof TransactionCanceledException &&
+    (error.CancellationReasons ?? []).some(({ Code }) => Code === 'TransactionConflict'))
+
+/** Writes that met on an item: DynamoDB refuses one of them, and the SDK leaves this retry to us. */
+const retryConflicts = async <T>(write: () => Promise<T>): Promise<T> => {
+  for (let attempt = 1; ; attempt++)
     try {
-      await dynamo.send(command)
-      return true
+      return await write()
     } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false
-      throw error
+      if (attempt >= contentionAttempts || !isConflict(error)) throw error
+      await wait(Math.random() * conflictDelayMs * attempt)
     }
-  }
+}
+
+export const createLeaseStore = (dynamo: DynamoDBDocumentClient, table: string): LeaseStore => {
+  const updates = (command: UpdateCommand): Promise<boolean> =>
+    retryConflicts(async () => {
+      try {
+        await dynamo.send(command)
+        return true
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException) return false
+        throw error
+      }
+    })
+
+  /** Which of the conditions of a transaction did not hold; none when it was done. */
+  const transact = (items: NonNullable<TransactWriteCommandInput['TransactItems']>): Promise<ReadonlySet<number>> =>
+    retryConflicts(async () => {
+      try {
+        await dynamo.send(new TransactWriteCommand({ TransactItems: items }))
+        return new Set()
+      } catch (error) {
+        if (!(error instanceof TransactionCanceledException)) throw error
+        const failed = (error.CancellationReasons ?? []).flatMap(({ Code }, index) =>
+          Code === 'ConditionalCheckFailed' ? [index] : [],
+        )
+        if (failed.length === 0) throw error
+        return new Set(failed)
+      }
+    })
 
   const countUnexpired = async (principal: string, now: Date): Promise<number> => {
     let count = 0
@@ -139,66 +178,71 @@ export const createLeaseStore = (dynamo: DynamoDBDocumentClient, table: string):
     return count
   }
 
-  const tryCreate = async (
-    lease: Lease,
-    maximum: number,
-    now: Date,
-    attempt = 1,
-  ): Promise<'created' | 'exists' | 'capped'> => {
-    try {
-      await dynamo.send(
-        new TransactWriteCommand({
-          TransactItems: [
-            {
-              Put: {
-                TableName: table,
-                Item: leaseToItem(lease),
-                ConditionExpression: isAbsentOrExpired,
-                ExpressionAttributeValues: { ':now': now.toISOString() },
-              },
-            },
-            {
-              Update: {
-                TableName: table,
-                Key: { principal: lease.principal, lease: countKey },
-                UpdateExpression: 'ADD held :one',
-                ConditionExpression: isBelowMaximum,
-                ExpressionAttributeValues: { ':one': 1, ':maximum': maximum },
-              },
-            },
-          ],
-        }),
-      )
-      return 'created'
-    } catch (error) {
-      if (!(error instanceof TransactionCanceledException)) throw error
-      const [put, count] = error.CancellationReasons ?? []
-      if (put?.Code === 'ConditionalCheckFailed') return 'exists'
-      if (count?.Code === 'ConditionalCheckFailed') return 'capped'
-      // a fleet of one principal that starts at once meets on the count; DynamoDB leaves this retry to us
-      if (attempt >= conflictAttempts || count?.Code !== 'TransactionConflict') throw error
-      await wait(Math.random() * conflictDelayMs * attempt)
-      return tryCreate(lease, maximum, now, attempt + 1)
-    }
+  const tryCreate = async (lease: Lease, maximum: number, now: Date): Promise<'created' | 'exists' | 'capped'> => {
+    const failed = await transact([
+      {
+        Put: {
+          TableName: table,
+          Item: leaseToItem(lease),
+          ConditionExpression: isAbsentOrExpired,
+          ExpressionAttributeValues: { ':now': now.toISOString() },
+        },
+      },
+      {
+        Update: {
+          TableName: table,
+          Key: { principal: lease.principal, lease: countKey },
+          UpdateExpression: 'ADD held :one, changes :one',
+          ConditionExpression: isBelowMaximum,
+          ExpressionAttributeValues: { ':one': 1, ':maximum': maximum },
+        },
+      },
+    ])
+    if (failed.size === 0) return 'created'
+    return failed.has(0) ? 'exists' : 'capped'
+  }
+
+  const readCount = async (principal: string): Promise<{ readonly held: number; readonly changes: number }> => {
+    const { Items } = await dynamo.send(
+      new QueryCommand({
+        TableName: table,
+        KeyConditionExpression: 'principal = :principal AND lease = :count',
+        ExpressionAttributeValues: { ':principal': principal, ':count': countKey },
+        ConsistentRead: true,
+      }),
+    )
+    return { held: Items?.[0]?.held ?? 0, changes: Items?.[0]?.changes ?? 0 }
+  }
+
+  /**
+   * Ended leases still count: sees how many a principal really holds and sets that. False when it is full all the same.
+   * INVARIANT: the count is set only if nobody created, released or recounted since it was read, for else it could be
+   * set below what is held.
+   */
+  const makeRoom = async (principal: string, maximum: number, now: Date): Promise<boolean> => {
+    const { held, changes } = await readCount(principal)
+    if (held < maximum) return true
+    const unexpired = await countUnexpired(principal, now)
+    if (unexpired >= maximum) return false
+    await updates(
+      new UpdateCommand({
+        TableName: table,
+        Key: { principal, lease: countKey },
+        UpdateExpression: 'SET held = :held ADD changes :one',
+        ConditionExpression: 'changes = :changes',
+        ExpressionAttributeValues: { ':held': unexpired, ':changes': changes, ':one': 1 },
+      }),
+    )
+    return true
   }
 
   return {
     create: async (lease, maximum, now) => {
-      const outcome = await tryCreate(lease, maximum, now)
-      if (outcome !== 'capped') return outcome
-      // expired leases still count; see whether the principal really holds that many
-      const held = await countUnexpired(lease.principal, now)
-      if (held >= maximum) return 'capped'
-      await updates(
-        new UpdateCommand({
-          TableName: table,
-          Key: { principal: lease.principal, lease: countKey },
-          UpdateExpression: 'SET held = :held',
-          ConditionExpression: 'held >= :maximum',
-          ExpressionAttributeValues: { ':held': held, ':maximum': maximum },
-        }),
-      )
-      return tryCreate(lease, maximum, now)
+      for (let attempt = 1; attempt <= contentionAttempts; attempt++) {
+        const outcome = await tryCreate(lease, maximum, now)
+        if (outcome !== 'capped' || !(await makeRoom(lease.principal, maximum, now))) return outcome
+      }
+      return 'capped'
     },
 
     renew: (lease, now) => {
@@ -208,9 +252,9 @@ export const createLeaseStore = (dynamo: DynamoDBDocumentClient, table: string):
           TableName: table,
           Key: { principal, lease: id },
           UpdateExpression:
-            'SET intent = :intent, clusters = :clusters, channels = :channels, directory = :directory, etag = :etag, expiresAt = :expiresAt, credentialExpiresAt = :credentialExpiresAt, #ttl = :ttl',
+            'SET intent = :intent, #clusters = :clusters, channels = :channels, directory = :directory, etag = :etag, expiresAt = :expiresAt, credentialExpiresAt = :credentialExpiresAt, #ttl = :ttl',
           ConditionExpression: isUnexpired,
-          ExpressionAttributeNames: { '#ttl': 'ttl' },
+          ExpressionAttributeNames: { '#clusters': 'clusters', '#ttl': 'ttl' },
           ExpressionAttributeValues: {
             ':now': now.toISOString(),
             ':intent': changed.intent,
@@ -245,38 +289,25 @@ export const createLeaseStore = (dynamo: DynamoDBDocumentClient, table: string):
       ),
 
     release: async (principal, id, now) => {
-      try {
-        await dynamo.send(
-          new TransactWriteCommand({
-            TransactItems: [
-              {
-                Delete: {
-                  TableName: table,
-                  Key: { principal, lease: id },
-                  ConditionExpression: isUnexpired,
-                  ExpressionAttributeValues: { ':now': now.toISOString() },
-                },
-              },
-              {
-                Update: {
-                  TableName: table,
-                  Key: { principal, lease: countKey },
-                  UpdateExpression: 'ADD held :one',
-                  ExpressionAttributeValues: { ':one': -1 },
-                },
-              },
-            ],
-          }),
-        )
-        return true
-      } catch (error) {
-        if (
-          error instanceof TransactionCanceledException &&
-          error.CancellationReasons?.[0]?.Code === 'ConditionalCheckFailed'
-        )
-          return false
-        throw error
-      }
+      const failed = await transact([
+        {
+          Delete: {
+            TableName: table,
+            Key: { principal, lease: id },
+            ConditionExpression: isUnexpired,
+            ExpressionAttributeValues: { ':now': now.toISOString() },
+          },
+        },
+        {
+          Update: {
+            TableName: table,
+            Key: { principal, lease: countKey },
+            UpdateExpression: 'ADD held :less, changes :one',
+            ExpressionAttributeValues: { ':less': -1, ':one': 1 },
+          },
+        },
+      ])
+      return failed.size === 0
     },
 
     list: async (principal, now) => {

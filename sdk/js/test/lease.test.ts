@@ -476,6 +476,11 @@ describe('renewal', () => {
     clock.next()
     await happened('renewed', 1)
     expect(token()).toBe('kafka-token-2')
+
+    switchboard.follow(() => ({ status: 200, hangUp: true }))
+    clock.next()
+    await happened('renewal_failed', 9)
+    expect(eventsOf('renewal_failed')[8]?.retryInMs).toBeLessThanOrEqual(500)
   })
 
   test('tries again with growing pauses that stay between a quarter of a second and 30 seconds', async () => {
@@ -605,14 +610,19 @@ describe('renewal', () => {
 describe('a token', () => {
   test('that is over is never handed out: callers wait for one renewal together', async () => {
     await start((_, index) => anAnswer(clock.now(), { token: `kafka-token-${index + 1}`, lifeSeconds: 600 }))
-    const lease = await open()
+    let calls = 0
+    const counting: typeof fetch = (...request) => {
+      calls += 1
+      return fetch(...request)
+    }
+    const lease = await open({ fetch: counting })
     const { token } = lease.connection()
     clock.jump(600_000)
 
     const tokens = await Promise.all(Array.from({ length: 50 }, () => token()))
 
     expect(new Set(tokens)).toEqual(new Set(['kafka-token-2']))
-    expect(switchboard.requests).toHaveLength(2)
+    expect(calls).toBe(2)
   })
 
   test('is over two seconds before its end', async () => {
@@ -656,6 +666,21 @@ describe('a token', () => {
     clock.next()
     await Promise.all(waiting)
     expect(switchboard.requests).toHaveLength(3)
+  })
+
+  test('that is over is an error at once when the next renewal is further away than a client waits', async () => {
+    await start((_, index) =>
+      index === 0
+        ? anAnswer(clock.now())
+        : problem(429, 'rate_limited', { headers: { 'retry-after': '60' }, detail: 'slow down' }),
+    )
+    const lease = await open()
+    clock.jump(600_000)
+    await failure(Promise.resolve(lease.connection().token()))
+    const error = await failure(Promise.resolve(lease.connection().token()))
+    expect(error).toMatchObject({ code: 'credential_ended', cause: { code: 'rate_limited' } })
+    expect((error as Error).message).toContain('slow down')
+    expect(switchboard.requests).toHaveLength(2)
   })
 
   test('comes at once while good, and starts a renewal when the timer is late', async () => {

@@ -44,11 +44,13 @@ export const keepFresh = (around: Surroundings & { readonly first: Resolved; rea
   const serverNow = (): number => clock.now().getTime() + held.skewMs
   const isGood = (expiresAt: number): boolean => expiresAt - serverNow() > endMarginMs
 
+  const untilRenewalMs = (): number => refreshAt - clock.now().getTime()
+
   const tokenOf = (cluster: string): string | Promise<string> => {
     const good = goodToken(cluster)
     if (good === undefined) return renewedToken(cluster)
     // the timer was late: the process, or the machine, was asleep
-    if (failures === 0 && clock.now().getTime() > refreshAt) void renew()
+    if (untilRenewalMs() < 0) void renew()
     return good
   }
 
@@ -66,8 +68,8 @@ export const keepFresh = (around: Surroundings & { readonly first: Resolved; rea
       )
     if (!signal.aborted) {
       // after a failure the backoff sets the pace, however often clients ask
-      if (failures === 0) void renew()
-      await nextOutcome()
+      if (failures === 0 || untilRenewalMs() < 0) void renew()
+      if (underWay || untilRenewalMs() <= tokenWaitMs) await nextOutcome()
     }
     const good = goodToken(cluster)
     if (good !== undefined) return good

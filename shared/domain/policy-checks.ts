@@ -1,0 +1,220 @@
+import { quoted } from './channel.ts'
+import { clusterAudience } from './cluster.ts'
+import type { Directory } from './directory.ts'
+import type { NamePattern } from './grant.ts'
+import type { IdentityRule, OidcRule } from './identity.ts'
+import { canMeet, fixedStart, type NameShape, nameShape, onlyName } from './name-template.ts'
+import type { Policy, PolicyIssue } from './policy.ts'
+
+/**
+ * What is refused although every rule is well-formed by itself: rules that together would let somebody be somebody else.
+ * Run where a policy is written; resolve trusts what was published.
+ * @param directory the policy, compiled without issues
+ */
+export const checkPolicy = (policy: Policy, directory: Directory): readonly PolicyIssue[] => [
+  ...controlCharacters(policy),
+  ...issuersWithSeveralKeySources(directory),
+  ...audiencesOfClusters(directory),
+  ...namesThatMeet(directory),
+  ...prefixesOverStrangers(directory),
+  ...clustersWithoutAdmin(directory),
+]
+
+/** What is refused once the stack is known that the policy is for. */
+export const checkPolicyForIssuer = (directory: Directory, issuerUrl: string): readonly PolicyIssue[] =>
+  directory.identities.flatMap((rule, index): readonly PolicyIssue[] => {
+    if (rule.kind !== 'oidc') return []
+    const issues: PolicyIssue[] = []
+    if (sameAddress(rule.issuer, issuerUrl))
+      issues.push({
+        path: ['identities', index, 'issuer'],
+        detail: `${quoted(rule.issuer)} is Switchboard itself; allowed: any other issuer, a token made for Kafka names nobody here`,
+      })
+    if (rule.jwksUri !== undefined && addressOf(rule.jwksUri).startsWith(`${addressOf(issuerUrl)}/`))
+      issues.push({
+        path: ['identities', index, 'jwks_uri'],
+        detail: `${quoted(rule.jwksUri)} are the keys of Switchboard itself; allowed: the keys of ${quoted(rule.issuer)}`,
+      })
+    for (const cluster of directory.clusters.values())
+      if (cluster.audience === undefined && rule.audience === clusterAudience(cluster, issuerUrl))
+        issues.push(audienceOfCluster(rule, index, cluster.name))
+    return issues
+  })
+
+/** Two spellings of one address are equal; what is no address stays what it is. */
+const addressOf = (url: string): string => {
+  if (!URL.canParse(url)) return url
+  const { origin, pathname } = new URL(url)
+  return `${origin}${pathname.replace(/\/+$/, '')}`
+}
+
+const sameAddress = (a: string, b: string): boolean => addressOf(a) === addressOf(b)
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
+const hidden = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/
+/** A certificate has lines. */
+const linesAllowed = 'ca'
+
+/** The schema refuses them where it knows the field; this covers the names that a policy makes up too. */
+const controlCharacters = (policy: Policy): readonly PolicyIssue[] => {
+  const issues: PolicyIssue[] = []
+  const visit = (value: unknown, path: readonly PropertyKey[]): void => {
+    if (typeof value === 'string') {
+      const text = path.at(-1) === linesAllowed ? value.replace(/\r?\n/g, '') : value
+      if (hidden.test(text))
+        issues.push({ path, detail: `${quoted(text)} has a control character; allowed: characters that show` })
+    } else if (value !== null && typeof value === 'object')
+      for (const [key, member] of Object.entries(value)) {
+        const below = [...path, Array.isArray(value) ? Number(key) : key]
+        if (hidden.test(key))
+          issues.push({ path: below, detail: `${quoted(key)} has a control character; allowed: characters that show` })
+        visit(member, below)
+      }
+  }
+  visit(policy, [])
+  return issues
+}
+
+const issuersWithSeveralKeySources = ({ identities }: Directory): readonly PolicyIssue[] => {
+  const first = new Map<string, { readonly rule: OidcRule; readonly index: number }>()
+  return identities.flatMap((rule, index): readonly PolicyIssue[] => {
+    if (rule.kind !== 'oidc') return []
+    const earlier = first.get(rule.issuer)
+    if (earlier === undefined) first.set(rule.issuer, { rule, index })
+    if (earlier === undefined || earlier.rule.jwksUri === rule.jwksUri) return []
+    const shown = (uri: string | undefined): string => (uri === undefined ? 'none' : quoted(uri))
+    return [
+      {
+        path: ['identities', index, 'jwks_uri'],
+        detail: `the keys of ${quoted(rule.issuer)} are ${shown(rule.jwksUri)} here; allowed: ${shown(earlier.rule.jwksUri)}, as in \`identities[${earlier.index}]\``,
+      },
+    ]
+  })
+}
+
+const audienceOfCluster = (rule: OidcRule, index: number, cluster: string): PolicyIssue => ({
+  path: ['identities', index, 'audience'],
+  detail: `${quoted(rule.audience)} is the audience of the cluster \`${cluster}\`; allowed: one that only Switchboard has, so that a token for one is none for the other`,
+})
+
+const audiencesOfClusters = ({ identities, clusters }: Directory): readonly PolicyIssue[] =>
+  identities.flatMap((rule, index) =>
+    rule.kind !== 'oidc'
+      ? []
+      : [...clusters.values()]
+          .filter((cluster) => cluster.audience === rule.audience)
+          .map((cluster) => audienceOfCluster(rule, index, cluster.name)),
+  )
+
+/** What a rule can name, and whose names they are: rules of one namespace that render alike mean one workload. */
+type Namer = {
+  readonly index: number
+  readonly template: string
+  readonly namespace: string
+  readonly shape: NameShape
+}
+
+const namerOf = (rule: IdentityRule, index: number): Namer => {
+  if (rule.kind === 'client')
+    return { index, template: rule.client, namespace: 'client', shape: nameShape(rule.client) }
+  const { principal: template } = rule
+  if (rule.kind === 'aws')
+    return {
+      index,
+      template,
+      namespace: `aws\n${rule.accountId}\n${template}`,
+      shape: nameShape(template, { roleName: rule.roleName, accountId: rule.accountId }),
+    }
+  const known = Object.fromEntries(
+    Object.entries(rule.claims).flatMap(([claim, wanted]) =>
+      typeof wanted === 'string' && !wanted.includes('*') ? [[claim, wanted] as const] : [],
+    ),
+  )
+  return { index, template, namespace: `oidc\n${rule.issuer}\n${template}`, shape: nameShape(template, known) }
+}
+
+/** Two rules that write out the same name say so themselves: no token decides it. */
+const bothSayIt = (a: Namer, b: Namer): boolean => a.template === b.template && !a.template.includes('{')
+
+const namesThatMeet = ({ identities }: Directory): readonly PolicyIssue[] => {
+  const namers = identities.map(namerOf)
+  return namers.flatMap((namer, at): readonly PolicyIssue[] => {
+    const other = namers
+      .slice(0, at)
+      .find(
+        (earlier) =>
+          earlier.namespace !== namer.namespace && !bothSayIt(earlier, namer) && canMeet(earlier.shape, namer.shape),
+      )
+    if (other === undefined) return []
+    return [
+      {
+        path: ['identities', namer.index, identities[at]?.kind === 'client' ? 'client' : 'principal'],
+        detail: `${quoted(namer.template)} and ${quoted(other.template)} of \`identities[${other.index}]\` can give two workloads one name; allowed: templates with fixed beginnings that differ, such as ${quoted(`acme.${other.template}`)}`,
+      },
+    ]
+  })
+}
+
+/** Every principal whose name the policy itself says, sorted. */
+const namesSaid = ({ grants, identities }: Directory): readonly string[] => {
+  const said = identities.map((rule, index) => onlyName(namerOf(rule, index).shape))
+  const names = new Set([
+    ...grants.flatMap((grant) => grant.principals ?? []),
+    ...said.filter((name) => name !== undefined),
+  ])
+  return [...names].sort()
+}
+
+const firstAtOrAfter = (sorted: readonly string[], text: string): number => {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((sorted[middle] ?? '') < text) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+const prefixesOverStrangers = (directory: Directory): readonly PolicyIssue[] => {
+  const names = namesSaid(directory)
+  const templates = directory.identities.map(namerOf).filter(({ shape }) => onlyName(shape) === undefined)
+
+  /** Somebody else than `holder` whose own name starts with the prefix. */
+  const strangerUnder = (prefix: string, holder: string | undefined): string | undefined => {
+    for (let at = firstAtOrAfter(names, prefix); names[at]?.startsWith(prefix); at++)
+      if (names[at] !== holder) return names[at]
+    return templates.find(({ shape }) => fixedStart(shape).startsWith(prefix))?.template
+  }
+
+  return directory.grants.flatMap((grant): readonly PolicyIssue[] => {
+    const holder = grant.principals?.length === 1 ? grant.principals[0] : undefined
+    const check = (field: 'groups' | 'transactionalIds', patterns: readonly NamePattern[]): readonly PolicyIssue[] =>
+      patterns.flatMap(({ kind, text }, at) => {
+        const stranger = kind === 'prefixed' ? strangerUnder(text, holder) : undefined
+        if (stranger === undefined) return []
+        return [
+          {
+            path: ['grants', grant.index, field, at],
+            detail: `${quoted(`${text}*`)} covers the own name of the principal ${quoted(stranger)}; allowed: a prefix that no other principal's name starts with`,
+          },
+        ]
+      })
+    return [...check('groups', grant.groups), ...check('transactionalIds', grant.transactionalIds)]
+  })
+}
+
+const clustersWithoutAdmin = ({ clusters, routes }: Directory): readonly PolicyIssue[] => {
+  const used = new Map<string, number>()
+  for (const route of routes) if (!used.has(route.cluster)) used.set(route.cluster, route.index)
+  return [...clusters.values()].flatMap((cluster): readonly PolicyIssue[] => {
+    const route = used.get(cluster.name)
+    if (route === undefined || cluster.adminSecret !== undefined) return []
+    return [
+      {
+        path: ['clusters', cluster.name, 'admin'],
+        detail: `the cluster \`${cluster.name}\` has no \`admin.secret\` and \`routes[${route}]\` leads to it; allowed: \`admin: { secret: <name or ARN> }\`, without it nobody's access can be made there`,
+      },
+    ]
+  })
+}

@@ -1,0 +1,138 @@
+import { canonicalJson } from './canonical-json.ts'
+import { type ChannelPattern, containsPattern } from './channel.ts'
+import { addPattern, type ChannelTrie, createChannelTrie, firstMatch, meetsAny } from './channel-trie.ts'
+import type { Directory } from './directory.ts'
+import { isExpired } from './grant.ts'
+import { type IdentityRule, type OidcRule, roleMatches } from './identity.ts'
+import type { PolicyIssue } from './policy.ts'
+import { hasLabels } from './principal.ts'
+import type { Route } from './route.ts'
+
+/** What is allowed and most likely not meant: rules that can never decide anything. */
+export const warnAboutPolicy = (directory: Directory, now: Date): readonly PolicyIssue[] => [
+  ...shadowedIdentities(directory),
+  ...unreachableRoutes(directory),
+  ...idleGrants(directory),
+  ...expiredGrants(directory, now),
+]
+
+const listed = (value: string | readonly string[]): readonly string[] => (typeof value === 'string' ? [value] : value)
+
+/** Every token of `later` is one of `earlier`. */
+const takesAllTokens = (earlier: OidcRule, later: OidcRule): boolean =>
+  earlier.issuer === later.issuer &&
+  earlier.audience === later.audience &&
+  later.algorithms.every((algorithm) => earlier.algorithms.includes(algorithm)) &&
+  Object.entries(earlier.claims).every(([claim, wanted]) => {
+    const narrower = Object.hasOwn(later.claims, claim) ? later.claims[claim] : undefined
+    return narrower !== undefined && listed(narrower).every((value) => listed(wanted).includes(value))
+  })
+
+const takesAll = (earlier: IdentityRule, later: IdentityRule): boolean => {
+  if (earlier.kind === 'oidc') return later.kind === 'oidc' && takesAllTokens(earlier, later)
+  if (earlier.kind === 'client') return later.kind === 'client' && earlier.client === later.client
+  return (
+    later.kind === 'aws' &&
+    roleMatches(earlier, { accountId: later.accountId, roleName: later.roleName, sessionName: '' })
+  )
+}
+
+const shadowedIdentities = ({ identities }: Directory): readonly PolicyIssue[] =>
+  identities.flatMap((rule, index): readonly PolicyIssue[] => {
+    const earlier = identities.slice(0, index).findIndex((other) => takesAll(other, rule))
+    if (earlier < 0) return []
+    return [
+      {
+        path: ['identities', index],
+        detail: `never decides: \`identities[${earlier}]\` comes first and takes everyone that this rule could name`,
+      },
+    ]
+  })
+
+/** As no literal segment can be; a search with it follows only wildcards. */
+const wildcard = '*'
+const manyLabels = 6
+
+/** Every `when` that asks for no more than this one does. */
+const widerWhens = (when: Readonly<Record<string, string>>): readonly string[] =>
+  Object.entries(when)
+    .reduce<readonly Record<string, string>[]>(
+      (sets, [key, value]) => sets.flatMap((set) => [set, { ...set, [key]: value }]),
+      [{}],
+    )
+    .map(canonicalJson)
+
+/** Routes behind one earlier route that has all their channels and asks for no other labels. Near linear. */
+const unreachableRoutes = ({ routes }: Directory): readonly PolicyIssue[] => {
+  const byWhen = new Map<string, { readonly when: Route['when']; readonly trie: ChannelTrie }>()
+  const earlierOver = (route: Route): Route | undefined => {
+    const keys =
+      Object.keys(route.when).length <= manyLabels
+        ? widerWhens(route.when)
+        : [...byWhen].filter(([, { when }]) => hasLabels(route.when, when)).map(([key]) => key)
+    for (const key of keys) {
+      const trie = byWhen.get(key)?.trie
+      const segments = route.channel.segments.map((each) => (each.kind === 'literal' ? each.text : wildcard))
+      const index =
+        trie === undefined ? undefined : firstMatch(trie, route.channel.domain, segments, (at) => contains(at, route))
+      if (index !== undefined) return routes[index]
+    }
+    return undefined
+  }
+  const contains = (at: number, route: Route): boolean => {
+    const earlier = routes[at]
+    return earlier !== undefined && containsPattern(earlier.channel, route.channel)
+  }
+
+  return routes.flatMap((route): readonly PolicyIssue[] => {
+    const earlier = earlierOver(route)
+    if (earlier !== undefined)
+      return [
+        {
+          path: ['routes', route.index, 'channel'],
+          detail: `never decides: \`routes[${earlier.index}]\` (\`${earlier.channel.text}\`) comes first and takes all channels of \`${route.channel.text}\``,
+        },
+      ]
+    // what is unreachable need not be kept: whatever is behind it is behind the earlier route too
+    const key = canonicalJson(route.when)
+    const same = byWhen.get(key) ?? { when: route.when, trie: createChannelTrie() }
+    byWhen.set(key, same)
+    addPattern(same.trie, route.channel, route.index)
+    return []
+  })
+}
+
+const idleGrants = ({ grants, routeIndex }: Directory): readonly PolicyIssue[] => {
+  const known = new Map<string, boolean>()
+  const isRouted = (pattern: ChannelPattern): boolean => {
+    const routed = known.get(pattern.text) ?? meetsAny(routeIndex, pattern)
+    known.set(pattern.text, routed)
+    return routed
+  }
+  return grants.flatMap((grant) =>
+    (['produce', 'consume'] as const).flatMap((action) =>
+      grant[action].flatMap((pattern, at): readonly PolicyIssue[] =>
+        isRouted(pattern)
+          ? []
+          : [
+              {
+                path: ['grants', grant.index, action, at],
+                detail: `gives nothing: no route has a channel of \`${pattern.text}\``,
+              },
+            ],
+      ),
+    ),
+  )
+}
+
+const expiredGrants = ({ grants }: Directory, now: Date): readonly PolicyIssue[] =>
+  grants.flatMap((grant): readonly PolicyIssue[] =>
+    isExpired(grant, now)
+      ? [
+          {
+            path: ['grants', grant.index, 'until'],
+            detail: `gives nothing: it ended at \`${grant.until?.toISOString()}\``,
+          },
+        ]
+      : [],
+  )

@@ -1,0 +1,152 @@
+import { canonicalJson } from '../domain/canonical-json.ts'
+import type { AccessStore, AppliedAccess } from './access-store.ts'
+import { contentAddress, type DirectoryStore, type Pointer } from './directory-store.ts'
+import { type Lease, type LeaseStore, leaseFromItem, leaseToItem } from './lease-store.ts'
+
+/*
+ * The stores without DynamoDB, for tests and the bench. The contract suites in `test/contracts` hold them to what the
+ * adapters beside them do.
+ */
+
+/** A policy as it lies in the store; `chunks` is what the head says, undefined while there is no head. */
+export type StoredPolicy = { chunks: number | undefined; readonly parts: string[] }
+
+const partLength = 100_000
+
+/** @param policies what is stored, by address; a test can damage it */
+export const createMemoryDirectoryStore = (policies: Map<string, StoredPolicy> = new Map()): DirectoryStore => {
+  let pointer: Pointer = { revision: 0, policy: undefined, next: undefined, denied: [] }
+  return {
+    readPointer: async () => structuredClone(pointer),
+
+    swapPointer: async (expected, { policy, next, denied }) => {
+      if (pointer.revision !== expected) return false
+      pointer = structuredClone({ revision: expected + 1, policy, next, denied })
+      return true
+    },
+
+    readPolicy: async (hash) => {
+      const { chunks, parts } = policies.get(hash) ?? { chunks: undefined, parts: [] }
+      if (chunks === undefined || parts.length !== chunks)
+        throw new Error(`the stored policy \`${hash}\` is incomplete: ${parts.length} of ${chunks ?? 'unknown'} chunks`)
+      const text = parts.join('')
+      if (contentAddress(text) !== hash)
+        throw new Error(`the stored policy \`${hash}\` has other content than its address`)
+      return JSON.parse(text)
+    },
+
+    writePolicy: async (policy) => {
+      const text = canonicalJson(policy)
+      const hash = contentAddress(text)
+      const parts = Array.from({ length: Math.ceil(text.length / partLength) }, (_, index) =>
+        text.slice(index * partLength, (index + 1) * partLength),
+      )
+      policies.set(hash, { chunks: parts.length, parts })
+      return hash
+    },
+  }
+}
+
+const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1)
+
+/** Map of maps; DynamoDB's partition and sort key. */
+const createPartitions = <T>() => {
+  const partitions = new Map<string, Map<string, T>>()
+  return {
+    get: (partition: string, sort: string): T | undefined => partitions.get(partition)?.get(sort),
+    put: (partition: string, sort: string, value: T): void => {
+      const items = partitions.get(partition) ?? new Map<string, T>()
+      partitions.set(partition, items.set(sort, value))
+    },
+    remove: (partition: string, sort: string): void => void partitions.get(partition)?.delete(sort),
+    /** In the order of the sort key, as a query answers. */
+    query: (partition: string): readonly T[] =>
+      [...(partitions.get(partition) ?? [])].sort(byKey).map(([, value]) => value),
+  }
+}
+
+/** No count is kept: to look at every lease of a principal costs nothing here. */
+export const createMemoryLeaseStore = (): LeaseStore => {
+  const leases = createPartitions<Lease>()
+
+  const unexpired = (principal: string, id: string, now: Date): Lease | undefined => {
+    const found = leases.get(principal, id)
+    return found !== undefined && found.expiresAt > now ? found : undefined
+  }
+
+  /** Through an item and JSON, so that what the database would lose is lost here too. */
+  const put = (lease: Lease): void =>
+    leases.put(lease.principal, lease.id, leaseFromItem(JSON.parse(JSON.stringify(leaseToItem(lease)))))
+
+  const listUnexpired = (principal: string, now: Date): readonly Lease[] =>
+    leases.query(principal).filter(({ expiresAt }) => expiresAt > now)
+
+  return {
+    create: async (lease, maximum, now) => {
+      if (unexpired(lease.principal, lease.id, now) !== undefined) return 'exists'
+      if (listUnexpired(lease.principal, now).length >= maximum) return 'capped'
+      put(lease)
+      return 'created'
+    },
+
+    renew: async (lease, now) => {
+      const held = unexpired(lease.principal, lease.id, now)
+      if (held === undefined) return false
+      put({ ...lease, instance: held.instance, issuedAt: held.issuedAt })
+      return true
+    },
+
+    renewUnchanged: async ({ principal, id, etag, expiresAt, credentialLivesUntil }, now) => {
+      const held = unexpired(principal, id, now)
+      if (held === undefined || held.etag !== etag || held.credentialExpiresAt <= credentialLivesUntil) return false
+      put({ ...held, expiresAt })
+      return true
+    },
+
+    release: async (principal, id, now) => {
+      if (unexpired(principal, id, now) === undefined) return false
+      leases.remove(principal, id)
+      return true
+    },
+
+    list: async (principal, now) => structuredClone(listUnexpired(principal, now)),
+  }
+}
+
+export const createMemoryAccessStore = (): AccessStore => {
+  const requestEveryMs = 10_000
+  const accesses = createPartitions<AppliedAccess & { readonly requestedAt: Date | undefined }>()
+
+  const find = (cluster: string, principal: string) =>
+    accesses.get(cluster, principal) ?? {
+      cluster,
+      principal,
+      labels: {},
+      acls: [],
+      policies: [],
+      requestedAt: undefined,
+    }
+
+  const withoutRequest = ({ cluster, principal, labels, acls, policies }: AppliedAccess): AppliedAccess =>
+    structuredClone({ cluster, principal, labels, acls, policies })
+
+  return {
+    read: async (cluster, principal) => {
+      const found = accesses.get(cluster, principal)
+      return found === undefined ? undefined : withoutRequest(found)
+    },
+
+    list: async (cluster) => accesses.query(cluster).map(withoutRequest),
+
+    request: async (cluster, principal, labels, now) => {
+      const found = find(cluster, principal)
+      const isRecent = found.requestedAt !== undefined && now.getTime() - found.requestedAt.getTime() < requestEveryMs
+      if (isRecent && canonicalJson(found.labels) === canonicalJson(labels)) return false
+      accesses.put(cluster, principal, structuredClone({ ...found, labels, requestedAt: now }))
+      return true
+    },
+
+    recordApplied: async ({ cluster, principal, acls, policies }) =>
+      accesses.put(cluster, principal, structuredClone({ ...find(cluster, principal), acls, policies })),
+  }
+}

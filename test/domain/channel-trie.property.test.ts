@@ -1,0 +1,39 @@
+import * as fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { addPattern, createChannelTrie, firstMatch } from '../../shared/domain/channel-trie.ts'
+import { channelOf, patternOf } from '../fixtures/policies.ts'
+import { anyChannel, anyPattern, hasChannel } from '../fixtures/small-universe.ts'
+
+const trieOf = (patterns: readonly string[]) => {
+  const trie = createChannelTrie()
+  for (const [index, pattern] of patterns.entries()) addPattern(trie, patternOf(pattern), index)
+  return trie
+}
+
+it('finds the first of ordered patterns, as a scan does', () => {
+  fc.assert(
+    fc.property(fc.array(anyPattern({ named: true }), { maxLength: 25 }), anyChannel, (patterns, channel) => {
+      const { domain, segments } = channelOf(channel)
+      const first = patterns.findIndex((pattern) => hasChannel(pattern, channel))
+      expect(firstMatch(trieOf(patterns), domain, segments)).toBe(first < 0 ? undefined : first)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+it('finds the first of those that the caller accepts', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ pattern: anyPattern(), accepted: fc.boolean() }), { maxLength: 25 }),
+      anyChannel,
+      (rules, channel) => {
+        const { domain, segments } = channelOf(channel)
+        const first = rules.findIndex(({ pattern, accepted }) => accepted && hasChannel(pattern, channel))
+        const trie = trieOf(rules.map(({ pattern }) => pattern))
+        const found = firstMatch(trie, domain, segments, (index) => rules[index]?.accepted === true)
+        expect(found).toBe(first < 0 ? undefined : first)
+      },
+    ),
+    { numRuns: 1000 },
+  )
+})

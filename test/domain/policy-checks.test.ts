@@ -1,0 +1,215 @@
+import { describe, expect, test } from 'vitest'
+import { compileDirectory } from '../../shared/domain/directory.ts'
+import type { Policy } from '../../shared/domain/policy.ts'
+import { checkPolicy, checkPolicyForIssuer } from '../../shared/domain/policy-checks.ts'
+import { aCluster, aPolicy } from '../fixtures/policies.ts'
+
+const pathsAndDetails = (issues: readonly { path: readonly PropertyKey[]; detail: string }[]): readonly string[] =>
+  issues.map(({ path, detail }) => `${path.join('.')}: ${detail}`)
+
+const check = (changes: Partial<Policy>): readonly string[] => {
+  const policy = aPolicy(changes)
+  const { directory, issues } = compileDirectory(policy, '')
+  expect(issues).toEqual([])
+  return pathsAndDetails(checkPolicy(policy, directory))
+}
+
+const checkFor = (issuerUrl: string, changes: Partial<Policy>): readonly string[] =>
+  pathsAndDetails(checkPolicyForIssuer(compileDirectory(aPolicy(changes), '').directory, issuerUrl))
+
+const login = { issuer: 'https://login.acme.com', audience: 'switchboard' }
+const github = { issuer: 'https://token.actions.githubusercontent.com', audience: 'switchboard' }
+
+test('a policy without faults passes', () => {
+  expect(check({})).toEqual([])
+})
+
+describe('names of several identity rules', () => {
+  test('two issuers whose templates have no fixed beginning are refused at the later one', () => {
+    expect(check({ identities: [login, github] })).toEqual([
+      'identities.1.principal: `{sub}` and `{sub}` of `identities[0]` can give two workloads one name; allowed: templates with fixed beginnings that differ, such as `acme.{sub}`',
+    ])
+  })
+
+  test.each([
+    ['a beginning that another template can render', '{sub}', 'gh.{sub}'],
+    ['a beginning that is the beginning of another', 'gh.{sub}', 'gh.ci.{sub}'],
+    ['a name that another template can render', 'acme.{sub}', 'acme.billing'],
+  ])('%s is refused', (_, first, second) => {
+    const identities = [
+      { ...login, principal: first },
+      { ...github, principal: second },
+    ]
+    expect(check({ identities })).toEqual([expect.stringContaining('can give two workloads one name')])
+  })
+
+  test.each([
+    ['beginnings differ', 'acme.{sub}', 'gh.{sub}'],
+    ['ends differ', '{sub}.acme', '{sub}.gh'],
+    ['both write out the same name', 'billing', 'billing'],
+  ])('two issuers pass when %s', (_, first, second) => {
+    const identities = [
+      { ...login, principal: first },
+      { ...github, principal: second },
+    ]
+    expect(check({ identities })).toEqual([])
+  })
+
+  test('several rules of one issuer may use one template: what renders alike is one workload', () => {
+    const identities = [
+      { ...login, claims: { env: 'prod' }, labels: { env: 'prod' } },
+      { ...login, labels: { env: 'other' } },
+    ]
+    expect(check({ identities })).toEqual([])
+  })
+
+  test('two templates of one issuer that read different claims are refused', () => {
+    const identities = [
+      { ...login, claims: { kind: 'job' }, principal: '{job}' },
+      { ...login, principal: '{sub}' },
+    ]
+    expect(check({ identities })).toHaveLength(1)
+  })
+
+  test('a condition that fixes the claim of a template fixes its names', () => {
+    const identities = [
+      { ...github, claims: { repository_owner: 'acme' }, principal: '{repository_owner}-ci' },
+      { ...login, principal: 'acme-ci-{sub}' },
+    ]
+    expect(check({ identities })).toEqual([])
+  })
+
+  test('roles of two accounts with the same name are refused, roles with other names are not', () => {
+    const role = (account: string, name: string) => ({ awsRole: `arn:aws:iam::${account}:role/${name}` })
+    expect(check({ identities: [role('111122223333', 'svc-*'), role('444455556666', 'svc-*')] })).toHaveLength(1)
+    expect(check({ identities: [role('111122223333', 'svc-*'), role('444455556666', 'job-*')] })).toEqual([])
+  })
+
+  test('a client whose id a template can render is refused', () => {
+    const client = { client: 'legacy-billing' }
+    expect(check({ identities: [login, client] })).toEqual([
+      expect.stringMatching(/^identities\.1\.client: `legacy-billing` and `\{sub\}` of `identities\[0\]`/),
+    ])
+    expect(check({ identities: [{ ...login, principal: 'acme.{sub}' }, client] })).toEqual([])
+  })
+})
+
+describe('issuers and audiences', () => {
+  test('one issuer with two sources of keys is refused', () => {
+    const identities = [{ ...login, jwks_uri: 'https://login.acme.com/a' }, login]
+    expect(check({ identities })).toEqual([
+      'identities.1.jwks_uri: the keys of `https://login.acme.com` are none here; allowed: `https://login.acme.com/a`, as in `identities[0]`',
+    ])
+  })
+
+  test('the audience of a cluster is refused as the audience of callers', () => {
+    const clusters = { main: aCluster({ audience: 'switchboard' }) }
+    expect(check({ clusters })).toEqual([
+      'identities.0.audience: `switchboard` is the audience of the cluster `main`; allowed: one that only Switchboard has, so that a token for one is none for the other',
+    ])
+  })
+
+  test('the audience that a cluster has by default is refused once the issuer is known', () => {
+    const identities = [{ ...login, audience: 'https://sb.acme.com/clusters/main' }]
+    expect(check({ identities })).toEqual([])
+    expect(checkFor('https://sb.acme.com', { identities })).toEqual([
+      expect.stringMatching(/^identities\.0\.audience: .* audience of the cluster `main`/),
+    ])
+  })
+
+  test.each(['https://sb.acme.com', 'https://sb.acme.com/', 'https://SB.acme.com:443'])(
+    'our own issuer is refused as an issuer of callers, also written %s',
+    (issuer) => {
+      expect(checkFor('https://sb.acme.com', { identities: [{ ...login, issuer }] })).toEqual([
+        expect.stringMatching(/^identities\.0\.issuer: .* is Switchboard itself; allowed: /),
+      ])
+    },
+  )
+
+  test('our own keys are refused as the keys of another issuer', () => {
+    const identities = [{ ...login, jwks_uri: 'https://sb.acme.com/.well-known/jwks.json' }]
+    expect(checkFor('https://sb.acme.com', { identities })).toEqual([
+      expect.stringMatching(/^identities\.0\.jwks_uri: .* keys of Switchboard itself/),
+    ])
+    expect(checkFor('https://sb.acme.com', { identities: [login] })).toEqual([])
+  })
+})
+
+describe('prefixes of groups and transactional ids', () => {
+  const grantsOf = (...grants: readonly Partial<Policy['grants'][number]>[]): Policy['grants'] =>
+    grants.map((grant) => ({ principals: ['reader'], consume: ['kafka://acme/**'], ...grant }))
+
+  test('a prefix over the own name of another principal is refused', () => {
+    const grants = grantsOf({ groups: ['shared', 'orders-*'] }, { principals: ['orders-api'] })
+    expect(check({ grants })).toEqual([
+      "grants.0.groups.1: `orders-*` covers the own name of the principal `orders-api`; allowed: a prefix that no other principal's name starts with",
+    ])
+  })
+
+  test('a transactional prefix is held to the same', () => {
+    const grants = grantsOf({ transactionalIds: ['orders-*'] }, { principals: ['orders-api'] })
+    expect(check({ grants })).toEqual([expect.stringMatching(/^grants\.0\.transactionalIds\.0: /)])
+  })
+
+  test('a prefix over the own name of its only holder passes', () => {
+    expect(check({ grants: grantsOf({ principals: ['orders-api'], groups: ['orders-*'] }) })).toEqual([])
+  })
+
+  test('two holders may not share a prefix over the name of one of them', () => {
+    expect(check({ grants: grantsOf({ principals: ['orders-api', 'reader'], groups: ['orders-*'] }) })).toHaveLength(1)
+  })
+
+  test('holders by label are strangers to every principal that is named', () => {
+    const grants = grantsOf(
+      { principals: { labels: { team: 'a' } }, groups: ['orders-*'] },
+      { principals: ['orders-api'] },
+    )
+    expect(check({ grants })).toHaveLength(1)
+  })
+
+  test('a prefix over all names of an identity rule is refused', () => {
+    const identities = [{ ...login, principal: 'orders-{sub}' }]
+    expect(check({ identities, grants: grantsOf({ groups: ['orders-*'] }) })).toEqual([
+      expect.stringContaining('`orders-{sub}`'),
+    ])
+  })
+
+  test('a literal name and a prefix over nobody pass', () => {
+    expect(check({ grants: grantsOf({ groups: ['orders-api', 'batch-*'] }, { principals: ['orders-api'] }) })).toEqual(
+      [],
+    )
+  })
+})
+
+describe('clusters', () => {
+  test('a cluster that a route leads to needs an admin, a cluster without routes does not', () => {
+    const { admin: _, ...withoutAdmin } = aCluster()
+    expect(check({ clusters: { main: aCluster(), spare: withoutAdmin } })).toEqual([])
+    expect(check({ clusters: { main: withoutAdmin } })).toEqual([
+      expect.stringMatching(
+        /^clusters\.main\.admin: the cluster `main` has no `admin\.secret` and `routes\[0\]` leads/,
+      ),
+    ])
+  })
+})
+
+describe('control characters', () => {
+  test.each([
+    [
+      'a key that the policy makes up',
+      { profiles: { p: { role: 'producer' as const, properties: { 'a\u0007cks': 'all' } } } },
+    ],
+    ['a right-to-left override in a label', { identities: [{ ...login, labels: { team: '{team}\u202e' } }] }],
+    ['an escape in a certificate', { clusters: { main: aCluster({ ca: '-----BEGIN CERTIFICATE-----\n\u001b[2J' }) } }],
+  ])('%s is refused and shown escaped', (_, changes) => {
+    const issues = check(changes)
+    expect(issues).toEqual([expect.stringMatching(/\\u00|\\u20/)])
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that none is printed is what this asserts
+    expect(issues[0]).not.toMatch(/[\u0000-\u001f\u202e]/)
+  })
+
+  test('the lines of a certificate are none', () => {
+    const ca = '-----BEGIN CERTIFICATE-----\r\nMIIB\n-----END CERTIFICATE-----\n'
+    expect(check({ clusters: { main: aCluster({ ca }) } })).toEqual([])
+  })
+})

@@ -1,0 +1,198 @@
+import { describe, expect, it } from 'vitest'
+import { aVpc, rendered, type Synthesized, synthesize, walk } from './stack.ts'
+
+type Statement = {
+  readonly Effect: string
+  readonly Action: string | readonly string[]
+  readonly Resource: unknown
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+
+const listed = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T])
+
+const conditions = (of: Statement['Condition'] = {}) =>
+  Object.fromEntries(
+    Object.entries(of).map(([operator, keys]) => [
+      operator,
+      Object.fromEntries(Object.entries(keys).map(([key, value]) => [key, rendered(value)])),
+    ]),
+  )
+
+/** role -> resource -> actions, as far as they are allowed */
+const allowed = ({ ofType }: Synthesized) => {
+  const table: Record<string, Record<string, string[]>> = {}
+  for (const { Properties } of Object.values(ofType('AWS::IAM::Policy')))
+    for (const role of Properties.Roles.map(rendered))
+      for (const statement of Properties.PolicyDocument.Statement as Statement[]) {
+        if (statement.Effect !== 'Allow') continue
+        for (const resource of listed(statement.Resource).map(rendered)) {
+          table[role] ??= {}
+          table[role][resource] = [...(table[role][resource] ?? []), ...listed(statement.Action)].sort()
+        }
+      }
+  return table
+}
+
+// INVARIANT: this is all that anything in the stack may do. A new action, a wider resource or a new role fails here.
+const permissions = {
+  '<ResolveRole>': {
+    '<ResolveLogs.Arn>': ['logs:CreateLogStream', 'logs:PutLogEvents'],
+    // X-Ray has no resources to name
+    '*': ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'],
+    '<TablesDirectory.Arn>': ['dynamodb:GetItem', 'dynamodb:Query'],
+    '<TablesLeases.Arn>': ['dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+    '<TablesAccess.Arn>': ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    '<WorkQueue.Arn>': ['sqs:SendMessage'],
+    '<SigningKeySecret.Id>': ['secretsmanager:GetSecretValue'],
+    '<SigningKeyEncryptionKey.Arn>': ['kms:Decrypt'],
+  },
+  '<RotateRole>': {
+    '<RotateLogs.Arn>': ['logs:CreateLogStream', 'logs:PutLogEvents'],
+    '*': ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'],
+    '<TablesDirectory.Arn>': ['dynamodb:GetItem', 'dynamodb:Query'],
+    '<TablesAccess.Arn>': ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    '<WorkQueue.Arn>': [
+      'sqs:ChangeMessageVisibility',
+      'sqs:DeleteMessage',
+      'sqs:GetQueueAttributes',
+      'sqs:ReceiveMessage',
+    ],
+    '<SigningKeySecret.Id>': ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'],
+    '<SigningKeyEncryptionKey.Arn>': ['kms:Decrypt', 'kms:GenerateDataKey'],
+    'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/clusters/*': [
+      'secretsmanager:GetSecretValue',
+    ],
+  },
+  '<OperatorRole>': {
+    '<TablesDirectory.Arn>': [
+      'dynamodb:DeleteItem',
+      'dynamodb:GetItem',
+      'dynamodb:PutItem',
+      'dynamodb:Query',
+      'dynamodb:UpdateItem',
+    ],
+    '<TablesLeases.Arn>': ['dynamodb:Query', 'dynamodb:Scan'],
+    '<ResolveLogs.Arn>': ['logs:FilterLogEvents'],
+    '<TablesAccess.Arn>': ['dynamodb:GetItem', 'dynamodb:Query'],
+    '<WorkQueue.Arn>': ['sqs:SendMessage'],
+  },
+}
+
+const joinVpc = [
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:CreateNetworkInterface',
+  'ec2:DeleteNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:UnassignPrivateIpAddresses',
+]
+
+const production = synthesize()
+const development = synthesize({ development: true, issuerUrl: 'http://127.0.0.1:8080' })
+const inVpc = synthesize((stack) => ({ vpc: aVpc(stack) }))
+
+describe('permissions', () => {
+  it('allow each role exactly the actions that its code calls, on exactly these resources', () => {
+    expect(allowed(production)).toEqual(permissions)
+  })
+
+  it('are the same in development', () => {
+    expect(allowed(development)).toEqual(permissions)
+  })
+
+  it('come from inline policies of the stack only, never from managed ones', () => {
+    const roles = production.ofType('AWS::IAM::Role')
+    expect(Object.keys(roles).map((name) => `<${name}>`)).toEqual(expect.arrayContaining(Object.keys(permissions)))
+    expect(Object.keys(roles)).toHaveLength(Object.keys(permissions).length)
+    for (const { Properties } of Object.values(roles)) {
+      expect(Properties).not.toHaveProperty('ManagedPolicyArns')
+      expect(Properties).not.toHaveProperty('Policies')
+    }
+    expect(production.ofType('AWS::IAM::ManagedPolicy')).toEqual({})
+    expect(production.ofType('AWS::IAM::User')).toEqual({})
+  })
+
+  it('never allow an action by a wildcard', () => {
+    for (const resources of Object.values(allowed(production)))
+      for (const actions of Object.values(resources)) for (const action of actions) expect(action).not.toContain('*')
+  })
+
+  it('let the encryption key be used through Secrets Manager and for the signing keys only', () => {
+    const uses = Object.values(production.ofType('AWS::IAM::Policy'))
+      .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[])
+      .filter(({ Action }) => listed(Action).some((action) => action.startsWith('kms:')))
+    expect(uses).toHaveLength(2)
+    for (const { Condition } of uses)
+      expect(conditions(Condition)).toEqual({
+        StringEquals: {
+          'kms:ViaService': 'secretsmanager.<AWS::Region>.amazonaws.com',
+          'kms:EncryptionContext:SecretARN': '<SigningKeySecret.Id>',
+        },
+      })
+  })
+
+  it('let API Gateway invoke resolve for this API only, and nobody else invoke anything', () => {
+    const grants = Object.values(production.ofType('AWS::Lambda::Permission')).map(({ Properties }) => ({
+      ...Properties,
+      FunctionName: rendered(Properties.FunctionName),
+      SourceArn: rendered(Properties.SourceArn),
+    }))
+    expect(grants).toEqual([
+      {
+        Action: 'lambda:InvokeFunction',
+        FunctionName: '<ResolveFunction.Arn>',
+        Principal: 'apigateway.amazonaws.com',
+        SourceArn: 'arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<Api>/*/*',
+      },
+      {
+        Action: 'lambda:InvokeFunction',
+        FunctionName: '<ResolveFunction.Arn>',
+        Principal: 'apigateway.amazonaws.com',
+        SourceArn: 'arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<Api>/*/*/v1/aws/resolve',
+      },
+    ])
+  })
+
+  it('name `*` as a resource for X-Ray and in the policy of the encryption key only', () => {
+    const everything = [...walk(production.resources)].filter(
+      ([path, value]) => /\/Resource(\/\d+)?$/.test(path) && value === '*',
+    )
+    expect(everything.map(([path]) => path.replace(/[0-9A-F]{8}(?=\/)/, '').replace(/\/\d+/g, ''))).toEqual([
+      '/SwitchboardSigningKeyEncryptionKey/Properties/KeyPolicy/Statement/Resource',
+      '/SwitchboardResolveRoleDefaultPolicy/Properties/PolicyDocument/Statement/Resource',
+      '/SwitchboardRotateRoleDefaultPolicy/Properties/PolicyDocument/Statement/Resource',
+    ])
+  })
+
+  it('of rotate in a VPC grow by what joining it takes, which its code is denied', () => {
+    expect(allowed(inVpc)).toEqual({
+      ...permissions,
+      '<RotateRole>': {
+        ...permissions['<RotateRole>'],
+        '*': [...joinVpc, ...permissions['<RotateRole>']['*']],
+      },
+    })
+    const denials = Object.values(inVpc.ofType('AWS::IAM::Policy')).flatMap(({ Properties }) =>
+      (Properties.PolicyDocument.Statement as Statement[])
+        .filter(({ Effect }) => Effect === 'Deny')
+        .map(({ Action, Resource, Condition }) => ({
+          role: rendered(Properties.Roles[0]),
+          actions: [...listed(Action)].sort(),
+          resource: Resource,
+          conditions: conditions(Condition),
+        })),
+    )
+    expect(denials).toEqual([
+      {
+        role: '<RotateRole>',
+        actions: joinVpc,
+        resource: '*',
+        conditions: {
+          ArnLike: {
+            'lambda:SourceFunctionArn': 'arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:*',
+          },
+        },
+      },
+    ])
+  })
+})

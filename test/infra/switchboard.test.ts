@@ -1,0 +1,358 @@
+import { CfnParameter } from 'aws-cdk-lib'
+import { Match } from 'aws-cdk-lib/assertions'
+import { ArnPrincipal } from 'aws-cdk-lib/aws-iam'
+import { RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { describe, expect, it } from 'vitest'
+import { aVpc, type Resource, rendered, type Synthesized, synthesize, walk } from './stack.ts'
+
+const production = synthesize()
+const development = synthesize({ development: true, issuerUrl: 'http://127.0.0.1:8080' })
+
+const environments = (of: Synthesized): Record<string, Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(of.ofType('AWS::Lambda::Function')).map(([name, { Properties }]) => [
+      name,
+      Object.fromEntries(
+        Object.entries(Properties.Environment.Variables).map(([key, value]) => [key, rendered(value)]),
+      ),
+    ]),
+  )
+
+const outputs = (of: Synthesized): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(of.template.toJSON().Outputs as Record<string, { Value: unknown }>).map(([name, { Value }]) => [
+      name,
+      rendered(Value),
+    ]),
+  )
+
+describe('tables', () => {
+  const tables = production.ofType('AWS::DynamoDB::GlobalTable')
+  const keys = ({ Properties }: Resource) =>
+    Properties.KeySchema.map(({ AttributeName, KeyType }: Record<string, string>) => `${KeyType} ${AttributeName}`)
+
+  it('are the directory, the leases and the access, each with its keys', () => {
+    expect(Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, keys(table)]))).toEqual({
+      TablesDirectory: ['HASH pk', 'RANGE sk'],
+      TablesLeases: ['HASH principal', 'RANGE lease'],
+      TablesAccess: ['HASH cluster', 'RANGE principal'],
+    })
+    for (const { Properties } of Object.values(tables))
+      for (const { AttributeType } of Properties.AttributeDefinitions) expect(AttributeType).toBe('S')
+  })
+
+  it('are all encrypted with a KMS key and paid by the request', () => {
+    for (const { Properties } of Object.values(tables)) {
+      expect(Properties.SSESpecification).toEqual({ SSEEnabled: true, SSEType: 'KMS' })
+      expect(Properties.BillingMode).toBe('PAY_PER_REQUEST')
+    }
+  })
+
+  it('can be restored to any point in time where they hold what cannot be computed again', () => {
+    const restorable = Object.entries(tables).filter(
+      ([, { Properties }]) =>
+        Properties.Replicas[0].PointInTimeRecoverySpecification?.PointInTimeRecoveryEnabled === true,
+    )
+    expect(restorable.map(([name]) => name)).toEqual(['TablesDirectory', 'TablesAccess'])
+  })
+
+  it('let ended leases go, and nothing else', () => {
+    const cleaned = Object.entries(tables).filter(([, { Properties }]) => 'TimeToLiveSpecification' in Properties)
+    expect(cleaned.map(([name, { Properties }]) => [name, Properties.TimeToLiveSpecification])).toEqual([
+      ['TablesLeases', { AttributeName: 'ttl', Enabled: true }],
+    ])
+  })
+
+  it('cannot be deleted by accident but in development', () => {
+    const protection = (of: Synthesized) =>
+      Object.values(of.ofType('AWS::DynamoDB::GlobalTable')).map(
+        ({ Properties }) => Properties.Replicas[0].DeletionProtectionEnabled,
+      )
+    expect(protection(production)).toEqual([true, true, true])
+    expect(protection(development)).toEqual([false, false, false])
+  })
+})
+
+describe('deleting the stack', () => {
+  const policies = (of: Synthesized) =>
+    Object.values(of.resources)
+      .filter(({ DeletionPolicy }) => DeletionPolicy !== undefined)
+      .map(({ Type, DeletionPolicy, UpdateReplacePolicy }) => [Type, DeletionPolicy, UpdateReplacePolicy])
+
+  it('keeps tables, signing keys, their encryption key and logs; queues hold nothing that is not computed again', () => {
+    const kept = new Map(policies(production).map(([type, ...both]) => [type, both]))
+    expect(Object.fromEntries(kept)).toEqual({
+      'AWS::DynamoDB::GlobalTable': ['Retain', 'Retain'],
+      'AWS::KMS::Key': ['Retain', 'Retain'],
+      'AWS::SecretsManager::Secret': ['Retain', 'Retain'],
+      'AWS::Logs::LogGroup': ['Retain', 'Retain'],
+      'AWS::SQS::Queue': ['Delete', 'Delete'],
+    })
+    expect(policies(production).filter(([, deletion]) => deletion === 'Retain')).toHaveLength(3 + 1 + 1 + 3)
+  })
+
+  it('leaves nothing behind in development', () => {
+    expect(policies(development)).toHaveLength(policies(production).length)
+    for (const [, deletion, replacement] of policies(development))
+      expect([deletion, replacement]).toEqual(['Delete', 'Delete'])
+  })
+})
+
+describe('signing keys', () => {
+  it('are made by rotate: the deploy creates the secret without a value', () => {
+    const Properties = production.properties('AWS::SecretsManager::Secret')
+    expect(Object.keys(Properties).sort()).toEqual(['Description', 'KmsKeyId'])
+  })
+
+  it('are encrypted with a key of their own, which KMS rotates', () => {
+    const Properties = production.properties('AWS::SecretsManager::Secret')
+    expect(rendered(Properties.KmsKeyId)).toBe('<SigningKeyEncryptionKey.Arn>')
+    expect(production.properties('AWS::KMS::Key').EnableKeyRotation).toBe(true)
+  })
+
+  it('and every other secret stay out of the template', () => {
+    for (const [path, value] of walk(production.template.toJSON())) {
+      expect(path).not.toMatch(/SecretString|GenerateSecretString|Password/i)
+      if (typeof value === 'string') expect(value).not.toMatch(/resolve:secretsmanager|BEGIN [A-Z ]*PRIVATE KEY/)
+    }
+  })
+})
+
+describe('the queue', () => {
+  const queues = production.ofType('AWS::SQS::Queue')
+  const rotateTimeout = production.properties('AWS::Lambda::Function', 'RotateFunction').Timeout
+
+  it('keeps order within a group, in the queue and among the dead letters, and drops no equal message', () => {
+    for (const { Properties } of Object.values(queues)) {
+      expect(Properties.FifoQueue).toBe(true)
+      expect(Properties.ContentBasedDeduplication).not.toBe(true)
+    }
+  })
+
+  it('is encrypted and refuses requests without TLS', () => {
+    for (const { Properties } of Object.values(queues)) expect(Properties.SqsManagedSseEnabled).toBe(true)
+    const refusals = Object.values(production.ofType('AWS::SQS::QueuePolicy')).map(({ Properties }) => ({
+      queues: Properties.Queues.map(rendered),
+      statements: Properties.PolicyDocument.Statement.map(
+        ({ Resource, ...statement }: Record<string, unknown>) => statement,
+      ),
+    }))
+    const refuseWithoutTls = {
+      Effect: 'Deny',
+      Action: 'sqs:*',
+      Principal: { AWS: '*' },
+      Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+    }
+    expect(refusals).toEqual([
+      { queues: ['<WorkDeadLetters>'], statements: [refuseWithoutTls] },
+      { queues: ['<WorkQueue>'], statements: [refuseWithoutTls] },
+    ])
+  })
+
+  it('sets a message aside after five tries and keeps it for two weeks', () => {
+    const { deadLetterTargetArn, maxReceiveCount } = production.properties('AWS::SQS::Queue', 'WorkQueue').RedrivePolicy
+    expect(rendered(deadLetterTargetArn)).toBe('<WorkDeadLetters.Arn>')
+    expect(maxReceiveCount).toBe(5)
+    expect(production.properties('AWS::SQS::Queue', 'WorkDeadLetters').MessageRetentionPeriod).toBe(14 * 24 * 3600)
+  })
+
+  it('hides a message for six times as long as rotate may take', () => {
+    expect(production.properties('AWS::SQS::Queue', 'WorkQueue').VisibilityTimeout).toBeGreaterThanOrEqual(
+      6 * rotateTimeout,
+    )
+  })
+
+  it('feeds rotate, a bounded number of groups at once, and takes back single messages', () => {
+    const Properties = production.properties('AWS::Lambda::EventSourceMapping')
+    expect({
+      ...Properties,
+      EventSourceArn: rendered(Properties.EventSourceArn),
+      FunctionName: rendered(Properties.FunctionName),
+    }).toEqual({
+      EventSourceArn: '<WorkQueue.Arn>',
+      FunctionName: '<RotateFunction>',
+      BatchSize: 10,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      ScalingConfig: { MaximumConcurrency: 10 },
+    })
+  })
+})
+
+describe('functions', () => {
+  const functions = production.ofType('AWS::Lambda::Function')
+
+  it('are resolve and rotate, on Node 24 and arm64, traced', () => {
+    expect(Object.keys(functions).sort()).toEqual(['ResolveFunction', 'RotateFunction'])
+    for (const { Properties } of Object.values(functions)) {
+      expect(Properties.Runtime).toBe('nodejs24.x')
+      expect(Properties.Architectures).toEqual(['arm64'])
+      expect(Properties.TracingConfig).toEqual({ Mode: 'Active' })
+    }
+  })
+
+  it('each write JSON lines into a log group of their own', () => {
+    for (const name of ['Resolve', 'Rotate']) {
+      const { LogFormat, LogGroup } = production.properties('AWS::Lambda::Function', `${name}Function`).LoggingConfig
+      expect([LogFormat, rendered(LogGroup)]).toEqual(['JSON', `<${name}Logs>`])
+    }
+  })
+
+  it('answer a client within ten seconds, or not at all', () => {
+    expect(functions.ResolveFunction?.Properties.Timeout).toBe(10)
+  })
+
+  it('are told what they need and nothing else', () => {
+    const ours = { DIRECTORY_TABLE: '<TablesDirectory>', ACCESS_TABLE: '<TablesAccess>', QUEUE_URL: '<WorkQueue>' }
+    const both = {
+      ...ours,
+      ISSUER_URL: '<Api.ApiEndpoint>',
+      SIGNING_KEY_SECRET_ARN: '<SigningKeySecret.Id>',
+      NODE_OPTIONS: '--enable-source-maps',
+    }
+    expect(environments(production)).toEqual({
+      ResolveFunction: { ...both, LEASES_TABLE: '<TablesLeases>', DEVELOPMENT: 'false' },
+      RotateFunction: both,
+    })
+  })
+
+  it('know when they run in development', () => {
+    expect(environments(development).ResolveFunction?.DEVELOPMENT).toBe('true')
+  })
+})
+
+describe('the API', () => {
+  it('sends everything to resolve, and asks for SigV4 on one path only', () => {
+    const routes = Object.values(production.ofType('AWS::ApiGatewayV2::Route')).map(({ Properties }) => [
+      Properties.RouteKey,
+      Properties.AuthorizationType,
+      rendered(Properties.Target),
+    ])
+    expect(routes).toEqual([
+      ['$default', 'NONE', 'integrations/<ApiEveryRequestFunction>'],
+      ['POST /v1/aws/resolve', 'AWS_IAM', 'integrations/<ApiEveryRequestFunction>'],
+    ])
+    const integration = production.properties('AWS::ApiGatewayV2::Integration')
+    expect([integration.PayloadFormatVersion, rendered(integration.IntegrationUri)]).toEqual([
+      '2.0',
+      '<ResolveFunction.Arn>',
+    ])
+  })
+
+  it('has one stage without a name in its path, deployed by itself, with a limit on requests', () => {
+    const { StageName, AutoDeploy, DefaultRouteSettings } = production.properties('AWS::ApiGatewayV2::Stage')
+    expect([StageName, AutoDeploy]).toEqual(['$default', true])
+    expect(DefaultRouteSettings).toEqual({ ThrottlingRateLimit: 2_000, ThrottlingBurstLimit: 1_000 })
+  })
+
+  it('logs every request without its query string and headers', () => {
+    const { DestinationArn, Format } = production.properties('AWS::ApiGatewayV2::Stage').AccessLogSettings
+    expect(rendered(DestinationArn)).toBe('<ApiAccessLogs.Arn>')
+    expect(Object.values(JSON.parse(Format)).sort()).toEqual([
+      '$context.httpMethod',
+      '$context.identity.sourceIp',
+      '$context.integrationLatency',
+      '$context.integrationStatus',
+      '$context.path',
+      '$context.requestId',
+      '$context.requestTimeEpoch',
+      '$context.responseLatency',
+      '$context.responseLength',
+      '$context.status',
+    ])
+  })
+})
+
+describe('outputs', () => {
+  it('are the names that the switchboard command reads', () => {
+    expect(outputs(production)).toEqual({
+      ApiUrl: '<Api.ApiEndpoint>',
+      IssuerUrl: '<Api.ApiEndpoint>',
+      DirectoryTableName: '<TablesDirectory>',
+      LeasesTableName: '<TablesLeases>',
+      AccessTableName: '<TablesAccess>',
+      QueueUrl: '<WorkQueue>',
+      DeadLetterQueueUrl: '<WorkDeadLetters>',
+      OperatorRoleArn: '<OperatorRole.Arn>',
+      ResolveLogGroupName: '<ResolveLogs>',
+      SigningKeySecretArn: '<SigningKeySecret.Id>',
+    })
+  })
+})
+
+describe('props', () => {
+  const issuerUrl = 'https://switchboard.acme.com/kafka'
+
+  it('put the issuer URL into both functions and the output, and leave the API where it is', () => {
+    const named = synthesize({ issuerUrl })
+    expect(outputs(named)).toMatchObject({ IssuerUrl: issuerUrl, ApiUrl: '<Api.ApiEndpoint>' })
+    expect(environments(named)).toMatchObject({
+      ResolveFunction: { ISSUER_URL: issuerUrl, DEVELOPMENT: 'false' },
+      RotateFunction: { ISSUER_URL: issuerUrl },
+    })
+  })
+
+  it('take an issuer URL that is known at deploy time only', () => {
+    const late = synthesize((stack) => ({ issuerUrl: new CfnParameter(stack, 'Address').valueAsString }))
+    expect(environments(late).ResolveFunction?.ISSUER_URL).toBe('<Address>')
+  })
+
+  it.each([
+    'https://switchboard.acme.com/',
+    'https://switchboard.acme.com/kafka/',
+    'https://Switchboard.acme.com',
+    'https://switchboard.acme.com:443',
+    'https://switchboard.acme.com?a=b',
+    'https://switchboard.acme.com#a',
+    'https://user:password@switchboard.acme.com',
+    'http://switchboard.acme.com',
+    'http://127.0.0.1:8080',
+    'switchboard.acme.com',
+    '',
+  ])('fail for the issuer URL `%s`', (wrong) => {
+    expect(() => synthesize({ issuerUrl: wrong })).toThrow(`the issuer URL is \`${wrong}\``)
+  })
+
+  it('fail for an issuer URL without TLS that leaves the machine, in development too', () => {
+    expect(() => synthesize({ issuerUrl: 'http://switchboard.acme.com', development: true })).toThrow('loopback')
+    expect(() => synthesize({ issuerUrl: 'http://127.0.0.1.acme.com', development: true })).toThrow('loopback')
+  })
+
+  it('put rotate into the VPC, with a group that a cluster can let in, and resolve not', () => {
+    const inVpc = synthesize((stack) => ({ vpc: aVpc(stack) }))
+    const functions = inVpc.ofType('AWS::Lambda::Function')
+    expect(functions.ResolveFunction?.Properties).not.toHaveProperty('VpcConfig')
+    expect(functions.RotateFunction?.Properties.VpcConfig).toEqual({
+      SubnetIds: [
+        { Ref: expect.stringContaining('VpcPrivateSubnet1') },
+        { Ref: expect.stringContaining('VpcPrivateSubnet2') },
+      ],
+      SecurityGroupIds: [{ 'Fn::GetAtt': [expect.stringContaining('RotateFunctionSecurityGroup'), 'GroupId'] }],
+    })
+    inVpc.template.hasResourceProperties('AWS::EC2::SecurityGroup', Match.objectLike({ VpcId: Match.anyValue() }))
+  })
+
+  it('trust the account with the operator role, or whom they name instead', () => {
+    const trusted = ({ properties }: Synthesized) =>
+      properties('AWS::IAM::Role', 'OperatorRole').AssumeRolePolicyDocument.Statement.map(
+        ({ Action, Effect, Principal }: { Action: string; Effect: string; Principal: { AWS: unknown } }) => [
+          Effect,
+          Action,
+          rendered(Principal.AWS),
+        ],
+      )
+    expect(trusted(production)).toEqual([
+      ['Allow', 'sts:AssumeRole', 'arn:<AWS::Partition>:iam::<AWS::AccountId>:root'],
+    ])
+    const platformTeam = 'arn:aws:iam::111122223333:role/platform-team'
+    expect(trusted(synthesize({ operators: new ArnPrincipal(platformTeam) }))).toEqual([
+      ['Allow', 'sts:AssumeRole', platformTeam],
+    ])
+  })
+
+  it('say how long every log is kept, by default a year', () => {
+    const kept = (of: Synthesized) =>
+      Object.values(of.ofType('AWS::Logs::LogGroup')).map(({ Properties }) => Properties.RetentionInDays)
+    expect(kept(production)).toEqual([365, 365, 365])
+    expect(kept(synthesize({ logRetention: RetentionDays.TWO_WEEKS }))).toEqual([14, 14, 14])
+  })
+})

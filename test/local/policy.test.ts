@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { renderPolicy } from '../../local/policy.ts'
+import { policySchema } from '../../shared/domain/policy.ts'
+import { aStack } from './a-stack.ts'
+
+const example = readFileSync(new URL('../../examples/policy.yaml', import.meta.url), 'utf8')
+const certificate = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'
+const places = { ...aStack(), certificate }
+
+test('the example policy is a valid policy as it stands', () => {
+  expect(policySchema.safeParse(parse(example)).error).toBeUndefined()
+})
+
+test('the rendered policy is valid and leads to the local stack', () => {
+  const rendered = policySchema.parse(parse(renderPolicy(example, places)))
+  expect(rendered.identities[0]).toMatchObject({ issuer: 'http://127.0.0.1:20002' })
+  expect(rendered.clusters.payments).toMatchObject({
+    ca: certificate,
+    admin: { secret: places.clusters.payments.admin.secretArn },
+    listeners: [
+      { network: 'vpc-local', bootstrap: '127.0.0.1:20003', security: 'SASL_PLAINTEXT' },
+      { network: 'public', bootstrap: '127.0.0.1:20004', security: 'SASL_SSL' },
+    ],
+  })
+  expect(rendered.clusters.analytics?.listeners?.map(({ bootstrap }) => bootstrap)).toEqual([
+    '127.0.0.1:20005',
+    '127.0.0.1:20006',
+  ])
+})
+
+test('rendering changes addresses, certificates and secrets and nothing else', () => {
+  const written = parse(example)
+  const rendered = parse(renderPolicy(example, places))
+  for (const part of ['profiles', 'grants', 'routes']) expect(rendered[part]).toEqual(written[part])
+  expect(rendered.identities[0].principal).toBe(written.identities[0].principal)
+  expect(JSON.stringify(rendered)).not.toContain('acme.internal')
+  expect(JSON.stringify(rendered.clusters)).not.toContain('acme.com')
+})
+
+test('the rendered policy keeps the comments of the example', () => {
+  expect(renderPolicy(example, places)).toContain('# 4. Who may do what.')
+})
+
+test('a policy with a cluster that the local stack does not run is refused by name', () => {
+  const policy = example.replace('  analytics:\n', '  lab:\n')
+  expect(() => renderPolicy(policy, places)).toThrow('the policy names `lab`')
+})
+
+test('a policy with a network that the local stack does not have is refused by name', () => {
+  const policy = example.replace('network: vpc-local', 'network: vpc-0a1b')
+  expect(() => renderPolicy(policy, places)).toThrow('not `vpc-0a1b`')
+})

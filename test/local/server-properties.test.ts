@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { renderServerProperties } from '../../local/kafka/server-properties.ts'
+
+const lines = renderServerProperties({
+  name: 'payments',
+  dataDirectory: '/run/data',
+  keystoreFile: '/run/keystore.pem',
+  truststoreFile: '/run/truststore.pem',
+  ports: { inside: 1, outside: 2, internal: 3, controller: 4 },
+  passwords: { broker: 'b', admin: 'a' },
+  issuerUrl: 'http://127.0.0.1:9',
+}).split('\n')
+
+test('a cluster allows nothing that no ACL allows', () => {
+  expect(lines).toContain('allow.everyone.if.no.acl.found=false')
+  expect(lines).toContain('authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer')
+})
+
+test('a cluster takes our tokens only when they were made for it', () => {
+  expect(lines).toContain('sasl.oauthbearer.expected.issuer=http://127.0.0.1:9')
+  expect(lines).toContain('sasl.oauthbearer.expected.audience=http://127.0.0.1:9/clusters/payments')
+  expect(lines).toContain('sasl.oauthbearer.jwks.endpoint.url=http://127.0.0.1:9/.well-known/jwks.json')
+})
+
+test('clients and brokers have listeners of their own, and none is open without SASL', () => {
+  expect(lines).toContain(
+    'listener.security.protocol.map=INSIDE:SASL_PLAINTEXT,OUTSIDE:SASL_SSL,INTERNAL:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT',
+  )
+  expect(lines.find((line) => line.startsWith('advertised.listeners='))).not.toContain('CONTROLLER')
+})

@@ -1,0 +1,805 @@
+import type { Edit } from './working-copy.ts'
+
+/** One way in which the source could be wrong, and the tests that should notice. */
+export type Mutation = {
+  /** What the product then does. */
+  readonly name: string
+  readonly edits: readonly Edit[]
+  /** Files and folders; those that need a stack run last. */
+  readonly tests: readonly string[]
+}
+
+const authenticator = 'shared/identity/authenticator.ts'
+const issuerKeys = 'shared/identity/issuer-keys.ts'
+const identity = 'shared/domain/identity.ts'
+const directory = 'shared/domain/directory.ts'
+const decide = 'shared/domain/decide.ts'
+const accessPath = 'shared/domain/access-path.ts'
+const lease = 'shared/domain/lease.ts'
+const topic = 'shared/domain/topic.ts'
+const access = 'shared/domain/access.ts'
+const resolve = 'functions/resolve/resolve.ts'
+const applyAccess = 'functions/rotate/apply-access.ts'
+const leaseStore = 'shared/store/lease-store.ts'
+const directoryStore = 'shared/store/directory-store.ts'
+const accessStore = 'shared/store/access-store.ts'
+const keepFresh = 'sdk/js/src/lib/keep-fresh.ts'
+
+const whoTests = ['test/identity', 'test/domain']
+const ruleTests = ['test/domain']
+const resolveTests = ['test/functions']
+const storeTests = ['test/store', 'test/contracts']
+
+/** An error that a check throws is taken for a yes. */
+const ignoring = (error: string): Edit => ({
+  file: authenticator,
+  find: '      if (error instanceof errors.JOSEError) throw unauthenticated(',
+  replace: `      if (error instanceof ${error}) return decodeJwt(token)
+      if (error instanceof errors.JOSEError) throw unauthenticated(`,
+})
+
+const identityMutations: readonly Mutation[] = [
+  {
+    name: 'rule 1: a token made for any audience proves an identity',
+    edits: [{ file: identity, find: '  audienceMatches(claims, rule.audience) &&\n', replace: '' }],
+    tests: whoTests,
+  },
+  {
+    name: 'rule 1: a token of any issuer proves an identity',
+    edits: [
+      { file: identity, find: '  claims.iss === rule.issuer &&\n', replace: '' },
+      { file: authenticator, find: '.filter((rule) => rule.issuer === issuer)', replace: '' },
+      { file: authenticator, find: '        issuer: source.issuer,\n', replace: '' },
+    ],
+    tests: whoTests,
+  },
+  {
+    name: 'rule 1: claim conditions are not looked at',
+    edits: [
+      {
+        file: identity,
+        find: "    return typeof value === 'string' && (typeof wanted",
+        replace: "    return true || typeof value === 'string' && (typeof wanted",
+      },
+    ],
+    tests: whoTests,
+  },
+  {
+    name: 'signatures of tokens are not verified',
+    edits: [ignoring('errors.JWSSignatureVerificationFailed')],
+    tests: whoTests,
+  },
+  { name: 'tokens that have expired are taken', edits: [ignoring('errors.JWTExpired')], tests: whoTests },
+  {
+    name: 'tokens are taken before their time',
+    edits: [ignoring('errors.JWTClaimValidationFailed')],
+    tests: whoTests,
+  },
+  {
+    name: 'tokens without an end are taken',
+    edits: [{ file: authenticator, find: "        requiredClaims: ['exp'],\n", replace: '' }],
+    tests: whoTests,
+  },
+  {
+    name: 'algorithms outside the identity rule are taken',
+    edits: [
+      {
+        file: authenticator,
+        find: '        algorithms: [...new Set(rules.flatMap((rule) => rule.algorithms))],\n',
+        replace: '',
+      },
+      { file: authenticator, find: 'each.algorithms.some((one) => one === algorithm) && ', replace: '' },
+    ],
+    tests: whoTests,
+  },
+  {
+    name: 'tokens that Switchboard made for Kafka prove an identity',
+    edits: [{ file: authenticator, find: 'if (issuer === ownIssuer)', replace: 'if (issuer === undefined)' }],
+    tests: whoTests,
+  },
+  {
+    name: 'a remembered token outlives the keys of its issuer',
+    edits: [{ file: authenticator, find: 'known.generation === generation && ', replace: '' }],
+    tests: whoTests,
+  },
+  {
+    name: 'a remembered token outlives its own end',
+    edits: [
+      {
+        file: authenticator,
+        find: ' &&\n  Number(claims.exp) + clockToleranceSeconds > now.getTime() / 1000',
+        replace: '',
+      },
+    ],
+    tests: whoTests,
+  },
+  {
+    name: 'dates in a token may be beyond every calendar',
+    edits: [{ file: authenticator, find: '      requireSaneDates(payload)\n', replace: '' }],
+    tests: whoTests,
+  },
+  {
+    name: 'any secret is right for a known client',
+    edits: [{ file: authenticator, find: "if (!matches || rule?.kind !== 'client')", replace: "if (rule?.kind !== 'client')" }],
+    tests: whoTests,
+  },
+  {
+    name: 'a role of any AWS account matches',
+    edits: [{ file: identity, find: 'if (rule.accountId !== role.accountId) return false', replace: '' }],
+    tests: whoTests,
+  },
+  {
+    name: 'unknown key ids are a storm of requests to the issuer',
+    edits: [
+      {
+        file: issuerKeys,
+        find: '    if (entry.pending === undefined && clock().getTime() - entry.attemptedAt < refetchMs) return\n',
+        replace: '',
+      },
+    ],
+    tests: whoTests,
+  },
+  {
+    name: 'redirects of an issuer are followed',
+    edits: [{ file: issuerKeys, find: "redirect: 'error'", replace: "redirect: 'follow'" }],
+    tests: whoTests,
+  },
+  {
+    name: 'an issuer may answer without end',
+    edits: [{ file: issuerKeys, find: 'if (bytes > maximumBytes)', replace: 'if (bytes < 0)' }],
+    tests: whoTests,
+  },
+  {
+    name: 'an issuer may keep its keys on any origin',
+    edits: [
+      {
+        file: issuerKeys,
+        find: 'if (new URL(metadata.jwks_uri).origin !== new URL(issuer).origin)',
+        replace: 'if (metadata.jwks_uri === issuer)',
+      },
+    ],
+    tests: whoTests,
+  },
+]
+
+const anyGrant =
+  '({ index: 0, principals: [], labels: undefined, produce: [], consume: [], groups: [], transactionalIds: [], maxLeaseSeconds: undefined, until: undefined })'
+
+const decisionMutations: readonly Mutation[] = [
+  {
+    name: 'rule 1: the deny list is not looked at',
+    edits: [{ file: decide, find: 'if (denied.includes(principal.name))', replace: "if (principal.name === '')" }],
+    tests: ruleTests,
+  },
+  {
+    name: 'rule 2: nothing is denied',
+    edits: [
+      {
+        file: decide,
+        find: '  if (grant === undefined) return deny(2,',
+        replace: `  if (grant === undefined && wishes === undefined) return deny(2,`,
+      },
+      {
+        file: decide,
+        find: '  const common = { action, asked: asked.name, grant }',
+        replace: `  const common = { action, asked: asked.name, grant: grant ?? ${anyGrant} }`,
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'rule 2: grants that have ended still allow',
+    edits: [
+      {
+        file: directory,
+        find: '      return grant !== undefined && !isExpired(grant, now) && accepts(grant)',
+        replace: '      return grant !== undefined && accepts(grant)',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'rule 2: any consumer group is allowed',
+    edits: [
+      {
+        file: decide,
+        find: "(each) => action === 'produce' || group === undefined || allowsGroup(each, principal.name, group),",
+        replace: '(each) => each !== undefined,',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'rule 2: a label grant holds for everybody',
+    edits: [
+      {
+        file: directory,
+        find: '      if (hasLabels(principal.labels, held.labels)) search(held)',
+        replace: '      search(held)',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'rule 3: `when` of a route is not looked at',
+    edits: [
+      {
+        file: directory,
+        find: '    return route !== undefined && hasLabels(principal.labels, route.when)',
+        replace: '    return route !== undefined',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'rule 3: the last route wins',
+    edits: [
+      {
+        file: 'shared/domain/channel-trie.ts',
+        find: '      if (index >= best) return\n      if (accepts(index)) {\n        best = index\n        return\n      }',
+        replace: '      if (accepts(index) && (index > best || best === Number.POSITIVE_INFINITY)) best = index',
+      },
+      { file: 'shared/domain/channel-trie.ts', find: '    if (node.smallest >= best) return\n', replace: '' },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'rule 4: a quarantined cluster is handed out',
+    edits: [{ file: decide, find: 'cluster === undefined || cluster.quarantined', replace: 'cluster === undefined' }],
+    tests: ruleTests,
+  },
+  {
+    name: 'rule 5: the asked network does not matter',
+    edits: [
+      {
+        file: accessPath,
+        find: 'return listeners.filter((listener) => listener.network === network)',
+        replace: 'return listeners',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'rule 5: plain before encrypted',
+    edits: [
+      {
+        file: accessPath,
+        find: "Number(b.security === 'SASL_SSL') - Number(a.security === 'SASL_SSL')",
+        replace: "Number(a.security === 'SASL_SSL') - Number(b.security === 'SASL_SSL')",
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'rule 6: `maxLease` does not shorten a lease',
+    edits: [{ file: decide, find: 'if (grant.maxLeaseSeconds !== undefined)', replace: 'if (grant.index < 0)' }],
+    tests: ruleTests,
+  },
+  {
+    name: 'rule 6: a lease outlives the `until` of its grant',
+    edits: [{ file: decide, find: 'if (grant.until !== undefined) limits.push', replace: 'if (grant.index < 0) limits.push' }],
+    tests: ruleTests,
+  },
+  {
+    name: 'rule 6: a lease lives longer than an hour',
+    edits: [{ file: lease, find: 'maximumLeaseSeconds = 3600', replace: 'maximumLeaseSeconds = 7200' }],
+    tests: ruleTests,
+  },
+  {
+    name: 'a segment with a `.` becomes part of a topic',
+    edits: [
+      {
+        file: topic,
+        find: "      if (segment === undefined || segment.includes('.')) return undefined\n      parts.push(`",
+        replace: '      if (segment === undefined) return undefined\n      parts.push(`',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'a segment with a `.` under `**` becomes part of a topic',
+    edits: [
+      {
+        file: topic,
+        find: "      if (captures.rest.some((segment) => segment.includes('.'))) return undefined\n",
+        replace: '',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'two channels of different routes may share a topic unseen',
+    edits: [{ file: directory, find: 'of findTopicCollisions(exclusive))', replace: 'of findTopicCollisions([]))' }],
+    tests: [...ruleTests, 'test/cli'],
+  },
+  {
+    name: 'a profile may set where a client connects and who it is',
+    edits: [
+      {
+        file: 'shared/domain/policy.ts',
+        find: '!Object.keys(properties).some(isReservedProperty)',
+        replace: 'Object.keys(properties).length >= 0',
+      },
+    ],
+    tests: [...ruleTests, 'test/cli'],
+  },
+]
+
+const accessMutations: readonly Mutation[] = [
+  {
+    name: 'a prefix ACL covers topics that an earlier route takes',
+    edits: [
+      {
+        file: access,
+        find: '(isCutShort(directory, principal, route, both) ? undefined : topicPrefix(route, both))',
+        replace: 'topicPrefix(route, both)',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'a prefix ACL leaves out the last separator',
+    edits: [{ file: access, find: "`${parts.join('.')}.`", replace: "parts.join('.')" }],
+    tests: ruleTests,
+  },
+  {
+    name: 'a prefix ACL where the topic goes on after `**`',
+    edits: [{ file: access, find: "  if (tokens.at(-1)?.kind !== 'rest') return undefined\n", replace: '' }],
+    tests: ruleTests,
+  },
+  {
+    name: 'ACLs of grants that have ended stay',
+    edits: [
+      {
+        file: access,
+        find: '(grant) => isHeldBy(grant, principal) && !isExpired(grant, now))',
+        replace: '(grant) => isHeldBy(grant, principal))',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'an ACL for a channel that another route takes',
+    edits: [
+      {
+        file: access,
+        find: 'selectRoute(directory, principal, channel) === route ? topicOf(route, channel) : undefined',
+        replace: 'topicOf(route, channel)',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'no ACL for existing topics where no prefix fits',
+    edits: [{ file: access, find: '          for (const topic of topics) {', replace: '          for (const topic of new Set<string>()) {' }],
+    tests: ruleTests,
+  },
+  {
+    name: 'no ACL for the own consumer group',
+    edits: [{ file: access, find: '  if (consumes) add({', replace: '  if (consumes && produces === undefined) add({' }],
+    tests: ruleTests,
+  },
+  {
+    name: 'no ACL for granted consumer groups',
+    edits: [{ file: access, find: '      for (const group of grant.groups)', replace: '      for (const group of grant.groups.slice(0, 0))' }],
+    tests: ruleTests,
+  },
+  {
+    name: 'no ACL for granted transactional ids',
+    edits: [
+      {
+        file: access,
+        find: '      for (const id of grant.transactionalIds)',
+        replace: '      for (const id of grant.transactionalIds.slice(0, 0))',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'ACLs for producing allow reading too',
+    edits: [{ file: access, find: "produce: 'write', consume: 'read'", replace: "produce: 'read', consume: 'read'" }],
+    tests: ruleTests,
+  },
+  {
+    name: 'ACLs that nobody wants stay',
+    edits: [
+      {
+        file: access,
+        find: 'remove: present.filter((acl) => !wants.has(aclKey(acl)))',
+        replace: 'remove: present.slice(0, 0)',
+      },
+    ],
+    tests: [...ruleTests, 'test/functions'],
+  },
+  {
+    name: 'Kafka users have no prefix of ours',
+    edits: [{ file: 'shared/domain/principal.ts', find: '`${prefix}${principal}`', replace: 'principal' }],
+    tests: [...ruleTests, 'test/functions'],
+  },
+]
+
+const resolveMutations: readonly Mutation[] = [
+  {
+    name: 'resolve writes no lease',
+    edits: [
+      {
+        file: resolve,
+        find: "intent.lease === undefined ? await leases.create(lease, maximum, now) : 'exists'",
+        replace: "intent.lease === undefined ? 'created' : 'exists'",
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'resolve hands out more leases than the cap',
+    edits: [{ file: resolve, find: "if (outcome === 'capped')", replace: "if (outcome === undefined)" }],
+    tests: resolveTests,
+  },
+  {
+    name: 'a renewal of a lease that is gone is answered',
+    edits: [
+      {
+        file: resolve,
+        find: "if (outcome === 'exists' && !(await leases.renew(lease, now))) throw noSuchLease()",
+        replace: "if (outcome === 'exists') await leases.renew(lease, now)",
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'credentials are handed out before the access is there',
+    edits: [
+      {
+        file: resolve,
+        find: "    throw new SwitchboardError('credential_not_ready', {",
+        replace: "    if (key === '') throw new SwitchboardError('credential_not_ready', {",
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'access at first sight is never asked for',
+    edits: [
+      {
+        file: resolve,
+        find: "      await queue.send({ kind: 'access', cluster: name, principal: principal.name })",
+        replace: '      await Promise.resolve()',
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'a refused decision is answered',
+    edits: [
+      {
+        file: resolve,
+        find: "    if (decision.outcome === 'deny') throw refusal(decision)\n",
+        replace: "    if (decision.outcome === 'deny') return { outcome: 'unchanged', etag: '', lease: { id, refreshAfter: '', expiresAt: '' } }\n",
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: '304 to a caller whose answer would be another one',
+    edits: [{ file: resolve, find: '      request.ifNoneMatch === etag &&\n', replace: '      request.ifNoneMatch !== undefined &&\n' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'a token that is good for every cluster',
+    edits: [{ file: resolve, find: 'aud: clusterAudience(cluster, issuerUrl)', replace: 'aud: issuerUrl' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'a token that outlives its lease',
+    edits: [
+      {
+        file: resolve,
+        find: 'exp: Math.floor(times.expiresAt.getTime() / 1000)',
+        replace: 'exp: Math.floor(times.expiresAt.getTime() / 1000) + 3600',
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'the reason of a refusal tells what exists',
+    edits: [{ file: resolve, find: "    case 'no_route':\n", replace: "    case 'no_route':\n      return new SwitchboardError('not_found', { reason })\n" }],
+    tests: resolveTests,
+  },
+]
+
+const rotateMutations: readonly Mutation[] = [
+  {
+    name: 'rotate reports access before brokers show it',
+    edits: [{ file: applyAccess, find: '      await admin.settled(add, remove)\n', replace: '' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'rotate takes away before it gives',
+    edits: [
+      {
+        file: applyAccess,
+        find: '      await admin.create(add)\n      await admin.remove(remove)\n',
+        replace: '      await admin.remove(remove)\n      await admin.create(add)\n',
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'rotate leaves a denied principal its access',
+    edits: [{ file: applyAccess, find: 'denied.includes(principal)', replace: "principal === ''" }],
+    tests: resolveTests,
+  },
+  {
+    name: 'rotate forgets the policy in force while the next one is prepared',
+    edits: [
+      {
+        file: applyAccess,
+        find: '[policy, next].filter((hash) => hash !== undefined)',
+        replace: '[next ?? policy].filter((hash) => hash !== undefined)',
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'rotate drops a message that failed',
+    edits: [
+      {
+        file: 'functions/rotate/handler.ts',
+        find: 'return { batchItemFailures: failed.map(',
+        replace: 'return { batchItemFailures: failed.slice(0, 0).map(',
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'rotate leaves a failed message to the whole visibility timeout',
+    edits: [
+      {
+        file: 'functions/rotate/handler.ts',
+        find: 'await Promise.all(failed.map((record) =>',
+        replace: 'await Promise.all(failed.slice(0, 0).map((record) =>',
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'a second `ensure-keys` replaces the signing key',
+    edits: [
+      {
+        file: 'shared/secrets/signing-key-store.ts',
+        find: 'if ((await read()) !== undefined) return false',
+        replace: 'if ((await read()) === null) return false',
+      },
+    ],
+    tests: ['test/secrets', 'test/functions', 'test/e2e/signing-key.test.ts'],
+  },
+]
+
+const storeMutations: readonly Mutation[] = [
+  {
+    name: 'a lease that has ended can be renewed',
+    edits: [
+      {
+        file: leaseStore,
+        find: "'attribute_exists(principal) AND expiresAt > :now'",
+        replace: "'attribute_exists(principal) AND (expiresAt > :now OR expiresAt <= :now)'",
+      },
+    ],
+    tests: storeTests,
+  },
+  {
+    name: 'a principal holds more leases than its cap',
+    edits: [
+      {
+        file: leaseStore,
+        find: "'attribute_not_exists(held) OR held < :maximum'",
+        replace: "'attribute_not_exists(held) OR held < :maximum OR held >= :maximum'",
+      },
+    ],
+    tests: storeTests,
+  },
+  {
+    name: 'ended leases count against the cap for ever',
+    edits: [{ file: leaseStore, find: '      if (held >= maximum) return', replace: '      if (held >= 0) return' }],
+    tests: storeTests,
+  },
+  {
+    name: '304 although the credential ends before the next refresh',
+    edits: [
+      {
+        file: leaseStore,
+        find: 'AND credentialExpiresAt > :lives`',
+        replace: 'AND (credentialExpiresAt > :lives OR credentialExpiresAt <= :lives)`',
+      },
+    ],
+    tests: storeTests,
+  },
+  {
+    name: '304 for a lease that was told something else',
+    edits: [{ file: leaseStore, find: 'AND etag = :etag AND', replace: 'AND (etag = :etag OR etag <> :etag) AND' }],
+    tests: storeTests,
+  },
+  {
+    name: 'two applies at once: the second overwrites the first',
+    edits: [
+      {
+        file: directoryStore,
+        find: "const isExpected = 'revision = :expected'",
+        replace: "const isExpected = 'revision = :expected OR attribute_exists(pk)'",
+      },
+    ],
+    tests: storeTests,
+  },
+  {
+    name: 'two first applies at once: the second overwrites the first',
+    edits: [
+      {
+        file: directoryStore,
+        find: "const isFirst = 'attribute_not_exists(revision)'",
+        replace: "const isFirst = 'attribute_not_exists(nothing)'",
+      },
+    ],
+    tests: storeTests,
+  },
+  {
+    name: 'the head of a policy is written before its chunks',
+    edits: [
+      {
+        file: directoryStore,
+        find: '    for (let index = 0; index < chunks; index++)\n      await dynamo.send(\n        new PutCommand({',
+        replace: `    await dynamo.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { pk: \`policy#\${hash}\`, sk: 'head' },
+        UpdateExpression: 'SET chunks = :chunks',
+        ExpressionAttributeValues: { ':chunks': chunks },
+      }),
+    )
+    for (let index = 0; index < chunks; index++)
+      await dynamo.send(
+        new PutCommand({`,
+      },
+    ],
+    tests: storeTests,
+  },
+  {
+    name: 'a policy is read whatever its bytes are',
+    edits: [{ file: directoryStore, find: 'if (contentAddress(text) !== hash)', replace: "if (hash === '')" }],
+    tests: storeTests,
+  },
+  {
+    name: 'a policy is read with chunks missing',
+    edits: [
+      {
+        file: directoryStore,
+        find: 'if (count === undefined || chunks.length !== count)',
+        replace: "if (hash === '')",
+      },
+      { file: directoryStore, find: 'if (contentAddress(text) !== hash)', replace: "if (hash === '')" },
+    ],
+    tests: storeTests,
+  },
+  {
+    name: 'every waiting client fills the queue',
+    edits: [
+      {
+        file: accessStore,
+        find: "const askedLongAgo = 'requestedAt <= :before'",
+        replace: "const askedLongAgo = 'requestedAt <= :before OR requestedAt > :before'",
+      },
+    ],
+    tests: storeTests,
+  },
+  {
+    name: 'a directory is served for ever while the pointer cannot be read',
+    edits: [
+      {
+        file: 'shared/store/directory-cache.ts',
+        find: 'clock().getTime() - checkedAt > serveStaleMs',
+        replace: 'checkedAt === Number.POSITIVE_INFINITY',
+      },
+    ],
+    tests: ['test/store', 'test/functions'],
+  },
+  {
+    name: 'no tokens while Secrets Manager is down, though the key is held',
+    edits: [
+      {
+        file: 'shared/secrets/signing-key-cache.ts',
+        find: '      onStale(error)\n',
+        replace: '      held = undefined\n      onStale(error)\n',
+      },
+    ],
+    tests: ['test/secrets', 'test/functions'],
+  },
+]
+
+const applyMutations: readonly Mutation[] = [
+  {
+    name: 'apply flips before the access is there',
+    edits: [{ file: 'cli/apply.ts', find: '  await waitForAccess(named, hash)\n', replace: '' }],
+    tests: ['test/cli'],
+  },
+  {
+    name: 'apply goes on although somebody else was faster',
+    edits: [
+      {
+        file: 'cli/apply.ts',
+        find: '  if (!(await directories.swapPointer(revision, { policy: hash, next: undefined, denied }))) throw changedMeanwhile()',
+        replace: '  await directories.swapPointer(revision, { policy: hash, next: undefined, denied })',
+      },
+    ],
+    tests: ['test/cli'],
+  },
+  {
+    name: 'apply loses the deny list',
+    edits: [
+      {
+        file: 'cli/apply.ts',
+        find: '{ policy: hash, next: undefined, denied }',
+        replace: '{ policy: hash, next: undefined, denied: denied.slice(0, 0) }',
+      },
+    ],
+    tests: ['test/cli'],
+  },
+  {
+    name: 'a policy may hide who gets what behind anchors',
+    edits: [{ file: 'cli/policy-file.ts', find: 'const aliasesAllowed = 0', replace: 'const aliasesAllowed = 100' }],
+    tests: ['test/cli'],
+  },
+  {
+    name: 'of a key that a policy has twice the last one counts',
+    edits: [{ file: 'cli/policy-file.ts', find: 'uniqueKeys: true', replace: 'uniqueKeys: false' }],
+    tests: ['test/cli'],
+  },
+]
+
+const sdkMutations: readonly Mutation[] = [
+  {
+    name: 'the SDK asks twice at once',
+    edits: [{ file: keepFresh, find: 'if (underWay || signal.aborted) return', replace: 'if (signal.aborted) return' }],
+    tests: ['sdk/js/test'],
+  },
+  {
+    name: 'the SDK goes on asking after it was closed',
+    edits: [
+      { file: keepFresh, find: 'if (underWay || signal.aborted) return', replace: 'if (underWay) return' },
+      { file: keepFresh, find: '    cancelTimer()\n    if (signal.aborted) return\n', replace: '    cancelTimer()\n' },
+      { file: keepFresh, find: '      cancelTimer()\n      for (const', replace: '      for (const' },
+    ],
+    tests: ['sdk/js/test'],
+  },
+  {
+    name: 'the SDK hands out a token that has ended',
+    edits: [
+      {
+        file: keepFresh,
+        find: 'return credential && isGood(credential.expiresAt.getTime()) ? credential.token : undefined',
+        replace: 'return credential?.token',
+      },
+    ],
+    tests: ['sdk/js/test'],
+  },
+  {
+    name: 'an error of the SDK shows the token that it sent',
+    edits: [
+      {
+        file: 'sdk/js/src/lib/resolve.ts',
+        find: "text.replaceAll(token, '[token]').slice(0, 1_000)",
+        replace: "text.replaceAll('[token]', token).slice(0, 1_000)",
+      },
+    ],
+    tests: ['sdk/js/test'],
+  },
+]
+
+export const mutations: readonly Mutation[] = [
+  ...identityMutations,
+  ...decisionMutations,
+  ...accessMutations,
+  ...resolveMutations,
+  ...rotateMutations,
+  ...storeMutations,
+  ...applyMutations,
+  ...sdkMutations,
+]
