@@ -12,7 +12,7 @@ type RouteText = Policy['routes'][number]
 const callerCount = 512
 
 const frame = (grants: readonly GrantText[], routes: readonly RouteText[], issuer: string): Policy => ({
-  identities: [{ issuer, audience: 'switchboard', labels: { team: '{team}' } }],
+  identities: [{ issuer, audience: 'switchboard', labels: { team: '{team}', env: '{env}' } }],
   clusters: Object.fromEntries(
     [0, 1, 2, 3].map((index) => [
       `cluster-${index}`,

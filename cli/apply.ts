@@ -83,7 +83,8 @@ export const applyPolicy = async (policy: Policy, deps: ApplyDeps): Promise<'app
   await waitForAccess(named, hash)
 
   const { revision, denied } = pointer
-  if (!(await directories.swapPointer(revision, { policy: hash, next: undefined, denied }))) throw changedMeanwhile()
+  if (!(await directories.swapPointer(revision, { policy: hash, next: undefined, denied }, clock())))
+    throw changedMeanwhile()
   report(`revision ${revision + 1} is in force: ${hash}`)
 
   const removals = uniqueTargets([

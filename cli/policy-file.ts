@@ -20,9 +20,14 @@ export type PolicyFile =
 
 const maximumFileLength = 32 * 1024 * 1024
 
+/** Keys are shown as they are only where they can do a terminal no harm. */
+const keyShown = (key: string): string => (/^[!-~]{1,80}$/.test(key) ? key : quoted(key))
+
 const dotted = (path: readonly PropertyKey[]): string =>
   path
-    .map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? String(part) : `.${String(part)}`))
+    .map((part, index) =>
+      typeof part === 'number' ? `[${part}]` : `${index === 0 ? '' : '.'}${keyShown(String(part))}`,
+    )
     .join('')
 
 const byPosition = (a: FileIssue, b: FileIssue): number => a.line - b.line || a.column - b.column
@@ -39,7 +44,13 @@ export const parsePolicyFile = (text: string): PolicyFile => {
       },
     ])
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, strict: true, merge: false })
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    uniqueKeys: true,
+    strict: true,
+    merge: false,
+    logLevel: 'error',
+  })
   const positionOf = (offset: number): { line: number; column: number } => {
     const { line, col } = lines.linePos(offset)
     return { line, column: col }
@@ -49,19 +60,26 @@ export const parsePolicyFile = (text: string): PolicyFile => {
       document.errors.map((error) => ({ ...positionOf(error.pos[0]), detail: error.message.split('\n')[0] ?? '' })),
     )
 
-  const shared: FileIssue[] = []
+  const unreadable: FileIssue[] = []
   visit(document, {
+    Pair: (_, { key }) => {
+      if (!isScalar(key))
+        unreadable.push({
+          ...positionOf((key as Node | null)?.range?.[0] ?? 0),
+          detail: 'got a list or a map as a name, allowed: a text',
+        })
+    },
     Node: (_, node) => {
       const written = isAlias(node) ? `*${node.source}` : node.anchor === undefined ? undefined : `&${node.anchor}`
       if (written !== undefined)
-        shared.push({
+        unreadable.push({
           ...positionOf(node.range?.[0] ?? 0),
           detail: `got ${quoted(written)}, allowed: a policy without anchors and aliases, so that a reader sees who gets what`,
         })
     },
   })
   // before anything is made of them: a few lines of aliases can stand for gigabytes
-  if (shared.length > 0) return refuse(shared)
+  if (unreadable.length > 0) return refuse(unreadable)
 
   const keyNode = (path: readonly PropertyKey[]): Node | undefined => {
     const map = document.getIn(path.slice(0, -1), true)

@@ -1,6 +1,7 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import { quoted } from '../shared/domain/channel.ts'
-import { type PolicyIssue, policySchema } from '../shared/domain/policy.ts'
+import type { PolicyIssue } from '../shared/domain/policy.ts'
+import { policyJsonSchema } from './policy-schema.ts'
 
 /** `of: 'key'` when the name itself is wrong, not what it holds. */
 export type SchemaIssue = PolicyIssue & { readonly of: 'key' | 'value' }
@@ -9,7 +10,7 @@ type JsonSchema = z.core.JSONSchema.JSONSchema
 type ZodIssue = z.core.$ZodIssue
 type Path = readonly PropertyKey[]
 
-const policyAsJsonSchema: JsonSchema = z.toJSONSchema(policySchema, { io: 'input' })
+const policyAsJsonSchema = policyJsonSchema()
 
 const isMap = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === 'object' && !Array.isArray(value)

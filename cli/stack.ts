@@ -8,12 +8,14 @@ import * as z from 'zod'
 import { createAccessStore } from '../shared/store/access-store.ts'
 import { createClientStore } from '../shared/store/client-store.ts'
 import { createDirectoryStore } from '../shared/store/directory-store.ts'
+import { createLeaseStore } from '../shared/store/lease-store.ts'
 import { createQueue } from '../shared/store/queue.ts'
 import { CommandError } from './command-error.ts'
 
 const outputsSchema = z.object({
   IssuerUrl: z.string(),
   DirectoryTableName: z.string(),
+  LeasesTableName: z.string(),
   AccessTableName: z.string(),
   QueueUrl: z.string(),
   OperatorRoleArn: z.string(),
@@ -39,8 +41,15 @@ export const openStack = async (stackName: string) => {
   )
   if (!outputs.success)
     throw new CommandError(`the stack \`${stackName}\` is no Switchboard of this version; deploy it again`)
-  const { IssuerUrl, DirectoryTableName, AccessTableName, QueueUrl, OperatorRoleArn, ResolveLogGroupName } =
-    outputs.data
+  const {
+    IssuerUrl,
+    DirectoryTableName,
+    LeasesTableName,
+    AccessTableName,
+    QueueUrl,
+    OperatorRoleArn,
+    ResolveLogGroupName,
+  } = outputs.data
   const credentials = fromTemporaryCredentials({
     params: { RoleArn: OperatorRoleArn, RoleSessionName: 'switchboard-cli' },
   })
@@ -51,6 +60,7 @@ export const openStack = async (stackName: string) => {
     issuerUrl: IssuerUrl,
     directories: createDirectoryStore(dynamo, DirectoryTableName),
     access: createAccessStore(dynamo, AccessTableName),
+    leases: createLeaseStore(dynamo, LeasesTableName),
     logs: new CloudWatchLogsClient({ credentials }),
     resolveLogGroupName: ResolveLogGroupName,
     clients: createClientStore(dynamo, DirectoryTableName),

@@ -2,7 +2,7 @@ import { ArnFormat, CfnOutput, Duration, Stack, Token, Validations } from 'aws-c
 import type { IVpc } from 'aws-cdk-lib/aws-ec2'
 import type { IPrincipal } from 'aws-cdk-lib/aws-iam'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
-import { RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { type LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import type { ResolveEnv } from '../functions/resolve/env.ts'
 import type { RotateEnv } from '../functions/rotate/env.ts'
@@ -114,7 +114,6 @@ export class Switchboard extends Construct {
       vpc,
       files: ['node_modules/@platformatic/wasm-utils/dist/native.wasm'],
       environment: {
-        ISSUER_URL: issuerUrl,
         DIRECTORY_TABLE: directory.tableName,
         ACCESS_TABLE: access.tableName,
         QUEUE_URL: work.queue.queueUrl,
@@ -146,7 +145,9 @@ export class Switchboard extends Construct {
       'dynamodb:DeleteItem',
     ])
     allow(operator, leases.tableArn, ['dynamodb:Query', 'dynamodb:Scan'])
-    allow(operator, resolveLogs.logGroupArn, ['logs:FilterLogEvents'])
+    // AWS reads the group's ARN with `:*` at its end in some places and without it in others
+    for (const group of [resolveLogs.logGroupArn, logGroupArnWithoutStar(resolveLogs)])
+      allow(operator, group, ['logs:FilterLogEvents'])
     allow(operator, access.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
     allow(operator, work.queue.queueArn, ['sqs:SendMessage'])
 
@@ -167,6 +168,14 @@ export class Switchboard extends Construct {
     new CfnOutput(this, name, { value, description }).overrideLogicalId(name)
   }
 }
+
+const logGroupArnWithoutStar = (group: LogGroup): string =>
+  Stack.of(group).formatArn({
+    service: 'logs',
+    resource: 'log-group',
+    resourceName: group.logGroupName,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  })
 
 const clusterSecrets = (scope: Construct): string =>
   Stack.of(scope).formatArn({

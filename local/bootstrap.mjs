@@ -41,9 +41,16 @@ const output = ({ command: tool, args }) =>
     })
   })
 
+const isPartOfMissing = ({ partOf }, judged) =>
+  partOf !== undefined && judged[prerequisites.findIndex(({ name }) => name === partOf)] !== undefined
+
 const checkPrerequisites = async () => {
   const outputs = await Promise.all(prerequisites.map(output))
-  const problems = prerequisites.flatMap((prerequisite, index) => judgePrerequisite(prerequisite, outputs[index]) ?? [])
+  const judged = prerequisites.map((prerequisite, index) => judgePrerequisite(prerequisite, outputs[index]))
+  // A part of a tool that has to be installed anyway is no second thing to do.
+  const problems = judged.filter(
+    (problem, index) => problem !== undefined && !isPartOfMissing(prerequisites[index], judged),
+  )
   if (process.platform === 'win32') problems.push('Windows is not supported: use the Windows Subsystem for Linux')
   if (problems.length === 0) return
   for (const problem of problems) terminal.fail(problem)
@@ -87,7 +94,8 @@ const main = async () => {
   if (!arePackagesInstalled()) await installPackages()
 
   const bin = join(root, 'node_modules/.bin')
-  const child = spawn(join(bin, 'node'), [join(root, 'local/main.ts'), command ?? '', ...rest], {
+  const entry = command === 'teeth' ? ['test/teeth/teeth.ts'] : ['local/main.ts', command ?? '']
+  const child = spawn(join(bin, 'node'), [...entry, ...rest], {
     cwd: root,
     env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` },
     // The channel lets the child notice that this process was killed, and stop what it started.

@@ -1,29 +1,46 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { awsEnvironment } from './emulator.ts'
+import {
+  CloudWatchLogsClient,
+  type FilteredLogEvent,
+  paginateDescribeLogGroups,
+  paginateFilterLogEvents,
+} from '@aws-sdk/client-cloudwatch-logs'
+import { trustAuthority } from './emulator.ts'
 import { rootCredentials } from './emulator-differences.ts'
 import { isRunning } from './lock.mjs'
-import { root } from './paths.ts'
-import { cleanEnvironment, runToExit } from './processes.ts'
 import type { StackRecord } from './state.ts'
 
-/** Writes what the functions said to CloudWatch Logs, which ends with the emulator, into a file; false when it could not. */
-export const saveFunctionLogs = async ({ runDirectory, processes }: StackRecord, file: string): Promise<boolean> => {
-  const emulator = processes.find(({ name }) => name === 'emulator')
-  if (emulator === undefined || !isRunning(emulator)) return false
-  const { GATEWAY_PORT = '', MINISTACK_REGION = '', MINISTACK_ACCOUNT_ID = '' } = emulator.command.env
-  const aws = {
-    endpointUrl: `https://127.0.0.1:${GATEWAY_PORT}`,
-    region: MINISTACK_REGION,
-    accountId: MINISTACK_ACCOUNT_ID,
-    ...rootCredentials,
+const readLogs = async (client: CloudWatchLogsClient): Promise<string> => {
+  const parts: string[] = []
+  for await (const { logGroups = [] } of paginateDescribeLogGroups({ client }, {})) {
+    for (const { logGroupName = '' } of logGroups) {
+      const found: FilteredLogEvent[] = []
+      for await (const { events = [] } of paginateFilterLogEvents({ client }, { logGroupName })) found.push(...events)
+      if (found.length === 0) continue
+      const ordered = found.toSorted((one, other) => (one.timestamp ?? 0) - (other.timestamp ?? 0))
+      parts.push(`== ${logGroupName}`, ...ordered.map(({ message = '' }) => message.trimEnd()))
+    }
   }
-  const code = await runToExit({
-    name: 'function logs',
-    file: emulator.command.file,
-    args: [join(root, 'local/function-logs.py')],
-    env: cleanEnvironment(awsEnvironment(aws, join(runDirectory, 'ca.pem'))),
-    cwd: runDirectory,
-    log: file,
-  })
-  return code === 0
+  return parts.join('\n')
+}
+
+/** Writes what the functions said to CloudWatch Logs, which ends with the emulator, into a file. */
+export const saveFunctionLogs = async ({ runDirectory, processes }: StackRecord, file: string): Promise<void> => {
+  const emulator = processes.find(({ name }) => name === 'emulator')
+  if (emulator === undefined || !isRunning(emulator)) return
+  const { GATEWAY_PORT, MINISTACK_REGION = '' } = emulator.command.env
+  try {
+    trustAuthority(readFileSync(join(runDirectory, 'ca.pem'), 'utf8'))
+    const client = new CloudWatchLogsClient({
+      region: MINISTACK_REGION,
+      endpoint: `https://127.0.0.1:${GATEWAY_PORT}`,
+      credentials: rootCredentials,
+      maxAttempts: 1,
+      requestHandler: { connectionTimeout: 1000, requestTimeout: 5000 },
+    })
+    writeFileSync(file, `${await readLogs(client)}\n`, { mode: 0o600 })
+  } catch {
+    // An emulator that hangs, or never came up, must not keep anything from being stopped.
+  }
 }

@@ -31,7 +31,7 @@ export const installPython = async (terminal: Terminal, signal: AbortSignal): Pr
     async (target) => {
       await run('python3 -m venv', 'python3', ['-m', 'venv', target])
       await run('pip install', join(target, 'bin/python'), [
-        ...['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '-r', requirements],
+        ...['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--no-compile', '-r', requirements],
       ])
     },
   )

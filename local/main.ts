@@ -5,12 +5,14 @@ import { LocalError } from './errors.ts'
 import { mintWorkloadToken, type TokenRequest } from './issuer.ts'
 import { startFolder } from './paths.ts'
 import { runningStack, start } from './start.ts'
+import { runTeeth } from './teeth.ts'
 import { createTerminal } from './terminal.mjs'
 import { runTests } from './test.ts'
 
 const usage = `usage: npm start [-- --once]
        npm test
        npm run demo
+       npm run test:teeth [-- [--only <text>] [--without-stack] [--list]]
        npm run -s local -- env
        npm run -s local -- token <principal> [--audience <text>] [--algorithm RS256|ES256|EdDSA]
                                  [--expires-in=<seconds>] [--claim <name>=<value> ...]`
@@ -88,6 +90,8 @@ const run = async ([command, ...args]: readonly string[]): Promise<number> => {
     case 'demo':
       await demo()
       return 0
+    case 'teeth':
+      return runTeeth(args)
     default:
       throw new UsageError(usage)
   }

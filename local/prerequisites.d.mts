@@ -1,5 +1,6 @@
 export type Prerequisite = {
   readonly name: string
+  readonly partOf?: string
   readonly minimum: readonly [number, number]
   readonly command: string
   readonly args: readonly string[]

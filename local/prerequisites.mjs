@@ -33,6 +33,7 @@ export const prerequisites = [
   },
   {
     name: "Python's venv module",
+    partOf: 'Python',
     minimum: [0, 0],
     ...at('python3', ['-c', 'import venv, ensurepip; print("venv 0.0")']),
     pattern: /venv (\d+)\.(\d+)/,

@@ -79,6 +79,7 @@ export const start = async ({ once }: { readonly once: boolean }): Promise<numbe
     } catch (error) {
       if (wasStopped(session)) return 130
       reportFailure(terminal, error)
+      if (!isRunning(lock.holder)) terminal.line('  Whoever held the stack has ended meanwhile: run `npm start` again.')
       return 1
     }
   }
@@ -95,7 +96,7 @@ export const start = async ({ once }: { readonly once: boolean }): Promise<numbe
     if (code === 1) reportFailure(terminal, error)
   } finally {
     terminal.line()
-    await terminal.step('everything stopped', () => takeDown(startFolder))
+    await terminal.step('stop everything', () => takeDown(startFolder))
     lock.release()
   }
   return code

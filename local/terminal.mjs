@@ -29,7 +29,7 @@ export const createTerminal = (out = process.stdout) => {
     frame = (frame + 1) % frames.length
     const parts = [...active].map((step) => `${step.name} ${renderSeconds(Date.now() - step.startedAt)}`)
     const text = `${frames[frame]} ${parts.join(' · ')}`
-    out.write(`\r\u001b[K${paint(36, text.slice(0, (out.columns ?? 80) - 1))}`)
+    out.write(`\r\u001b[K${paint(36, text.slice(0, (out.columns || 80) - 1))}`)
     shown = true
   }
   const tick = () => {

@@ -133,7 +133,7 @@ export const runTests = async (): Promise<number> => {
   } catch (error) {
     if (!wasStopped({ signal })) reportFailure(terminal, error)
   } finally {
-    await terminal.step('everything stopped', () => takeDown(testFolder))
+    await terminal.step('stop everything', () => takeDown(testFolder))
     lock.release()
   }
   if (count === undefined) return wasStopped({ signal }) ? 130 : 1

@@ -1,12 +1,10 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import type { AuditEvent } from '../../shared/telemetry.ts'
 
 /** Tells requests with the same credential apart without holding it. */
 export const tokenHash = (event: APIGatewayProxyEventV2): string =>
-  createHash('sha256')
-    .update(event.headers.authorization ?? '')
-    .digest('hex')
+  hash('sha256', event.headers.authorization ?? '', 'hex')
 
 /** The caller gets one answer for every failure; the true reason is here. */
 export const authenticationDenied = (event: APIGatewayProxyEventV2, reason: string | undefined): AuditEvent => ({

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { isAdmitted, requiredAccess } from '../../shared/domain/access.ts'
 import { canonicalJson } from '../../shared/domain/canonical-json.ts'
 import { clusterAudience } from '../../shared/domain/cluster.ts'
@@ -49,7 +49,7 @@ const maximumRemembered = 10_000
 
 /** RFC 9110 8.8.3; of the decision and its settings, never of tokens or times. */
 const etagOf = (settings: readonly ConnectionSettings[]): string =>
-  `"${createHash('sha256').update(canonicalJson(settings)).digest('base64url').slice(0, 22)}"`
+  `"${hash('sha256', canonicalJson(settings), 'base64url').slice(0, 22)}"`
 
 /** Absent, ended, released and somebody else's look the same. */
 export const noSuchLease = (): SwitchboardError =>

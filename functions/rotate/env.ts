@@ -2,7 +2,6 @@ import * as z from 'zod'
 import { parseEnv } from '../../shared/env.ts'
 
 const rotateEnvSchema = z.object({
-  ISSUER_URL: z.url(),
   DIRECTORY_TABLE: z.string().min(1),
   ACCESS_TABLE: z.string().min(1),
   QUEUE_URL: z.url(),

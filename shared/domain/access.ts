@@ -118,8 +118,9 @@ export const computeAccess = (
             add(topicAcl(action, 'prefixed', prefix))
             continue
           }
-          for (const topic of topics) {
-            const found = channelOfTopic(route.topic, route.channel, topic)
+          const fixed = route.topic.tokens.every((token) => token.kind === 'text')
+          for (const topic of fixed ? [route.topic.text] : topics) {
+            const found = channelOfTopic(route.topic, route.channel, topic, both)
             if (found === undefined || selectRoute(directory, principal, found) !== route) continue
             if (selectGrant(directory, principal, action, found, now) !== undefined)
               add(topicAcl(action, 'literal', topic))

@@ -7,7 +7,12 @@ import type { ChannelPattern } from './channel.ts'
 export type ChannelTrie = { readonly domains: Map<string, TrieNode> }
 
 type TrieNode = {
+  /** The smallest rule index here and below. */
   smallest: number
+  /** The only literal child for as long as there is one: most nodes have no more, and a map takes 200 bytes. */
+  text: string | undefined
+  next: TrieNode | undefined
+  /** The literal children when there are several. */
   literals: Map<string, TrieNode> | undefined
   one: TrieNode | undefined
   /** Rules that end in `**` here, ascending. */
@@ -16,8 +21,10 @@ type TrieNode = {
   ends: number[] | undefined
 }
 
-const createNode = (): TrieNode => ({
-  smallest: Number.POSITIVE_INFINITY,
+const createNode = (index: number): TrieNode => ({
+  smallest: index,
+  text: undefined,
+  next: undefined,
   literals: undefined,
   one: undefined,
   rest: undefined,
@@ -26,34 +33,47 @@ const createNode = (): TrieNode => ({
 
 export const createChannelTrie = (): ChannelTrie => ({ domains: new Map() })
 
+const literalChild = (node: TrieNode, text: string): TrieNode | undefined =>
+  node.literals === undefined ? (node.text === text ? node.next : undefined) : node.literals.get(text)
+
+const literalChildren = (node: TrieNode): Iterable<TrieNode> =>
+  node.literals?.values() ?? (node.next === undefined ? [] : [node.next])
+
+const addLiteralChild = (node: TrieNode, text: string, child: TrieNode): void => {
+  if (node.literals !== undefined) node.literals.set(text, child)
+  else if (node.text === undefined || node.next === undefined) {
+    node.text = text
+    node.next = child
+  } else
+    node.literals = new Map([
+      [node.text, node.next],
+      [text, child],
+    ])
+}
+
 /** Indices must be added in ascending order. */
 export const addPattern = (trie: ChannelTrie, pattern: ChannelPattern, index: number): void => {
   let node = trie.domains.get(pattern.domain)
   if (node === undefined) {
-    node = createNode()
+    node = createNode(index)
     trie.domains.set(pattern.domain, node)
   }
   for (const segment of pattern.segments) {
-    node.smallest = Math.min(node.smallest, index)
     if (segment.kind === 'rest') {
-      node.rest ??= []
-      node.rest.push(index)
+      if (node.rest === undefined) node.rest = [index]
+      else node.rest.push(index)
       return
     }
-    let next: TrieNode | undefined = segment.kind === 'literal' ? node.literals?.get(segment.text) : node.one
+    let next: TrieNode | undefined = segment.kind === 'literal' ? literalChild(node, segment.text) : node.one
     if (next === undefined) {
-      next = createNode()
+      next = createNode(index)
       if (segment.kind === 'one') node.one = next
-      else {
-        node.literals ??= new Map()
-        node.literals.set(segment.text, next)
-      }
+      else addLiteralChild(node, segment.text, next)
     }
     node = next
   }
-  node.smallest = Math.min(node.smallest, index)
-  node.ends ??= []
-  node.ends.push(index)
+  if (node.ends === undefined) node.ends = [index]
+  else node.ends.push(index)
 }
 
 /** The smallest rule index whose pattern has the channel and that `accepts` takes. */
@@ -82,7 +102,7 @@ export const firstMatch = (
       return
     }
     take(node.rest)
-    const literal = node.literals?.get(segment)
+    const literal = literalChild(node, segment)
     const { one } = node
     if (literal !== undefined && one !== undefined) {
       const [nearer, farther] = literal.smallest <= one.smallest ? [literal, one] : [one, literal]
@@ -102,13 +122,13 @@ export const meetsAny = (trie: ChannelTrie, pattern: ChannelPattern): boolean =>
     const segment = pattern.segments[depth]
     if (segment === undefined) return node.ends !== undefined
     if (node.rest !== undefined) return true
-    if (segment.kind === 'rest') return node.one !== undefined || node.literals !== undefined
+    if (segment.kind === 'rest') return node.one !== undefined || node.next !== undefined
     if (node.one !== undefined && visit(node.one, depth + 1)) return true
     if (segment.kind === 'literal') {
-      const next = node.literals?.get(segment.text)
+      const next = literalChild(node, segment.text)
       return next !== undefined && visit(next, depth + 1)
     }
-    return [...(node.literals?.values() ?? [])].some((next) => visit(next, depth + 1))
+    return [...literalChildren(node)].some((next) => visit(next, depth + 1))
   }
   const root = trie.domains.get(pattern.domain)
   return root !== undefined && visit(root, 0)

@@ -136,6 +136,9 @@ const namerOf = (rule: IdentityRule, index: number): Namer => {
 /** Two rules that write out the same name say so themselves: no token decides it. */
 const bothSayIt = (a: Namer, b: Namer): boolean => a.template === b.template && !a.template.includes('{')
 
+/** A client's name is its own: the authenticator refuses a token or a role that would take it. */
+const isReserved = ({ namespace }: Namer): boolean => namespace === 'client'
+
 const namesThatMeet = ({ identities }: Directory): readonly PolicyIssue[] => {
   const namers = identities.map(namerOf)
   return namers.flatMap((namer, at): readonly PolicyIssue[] => {
@@ -143,12 +146,16 @@ const namesThatMeet = ({ identities }: Directory): readonly PolicyIssue[] => {
       .slice(0, at)
       .find(
         (earlier) =>
-          earlier.namespace !== namer.namespace && !bothSayIt(earlier, namer) && canMeet(earlier.shape, namer.shape),
+          earlier.namespace !== namer.namespace &&
+          !isReserved(earlier) &&
+          !isReserved(namer) &&
+          !bothSayIt(earlier, namer) &&
+          canMeet(earlier.shape, namer.shape),
       )
     if (other === undefined) return []
     return [
       {
-        path: ['identities', namer.index, identities[at]?.kind === 'client' ? 'client' : 'principal'],
+        path: ['identities', namer.index, 'principal'],
         detail: `${quoted(namer.template)} and ${quoted(other.template)} of \`identities[${other.index}]\` can give two workloads one name; allowed: templates with fixed beginnings that differ, such as ${quoted(`acme.${other.template}`)}`,
       },
     ]

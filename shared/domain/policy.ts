@@ -18,6 +18,8 @@ const text = z
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
   .regex(/^[^\u0000-\u001f\u007f]*$/, { error: () => 'no control characters' })
 const labels = z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9._/-]{0,62}$/, { error: () => 'a label name' }), text)
+/** No label at all would be everybody. */
+const someLabels = labels.refine((value) => Object.keys(value).length > 0, { error: () => 'at least one label' })
 const duration = z
   .string()
   .regex(/^[1-9][0-9]{0,5}(s|m|h)$/, { error: () => 'a duration such as `30s`, `15m` or `1h`' })
@@ -101,7 +103,7 @@ const profile = z.strictObject({
 
 const grant = z
   .strictObject({
-    principals: z.union([z.array(principalName).min(1), z.strictObject({ labels })]),
+    principals: z.union([z.array(principalName).min(1), z.strictObject({ labels: someLabels })]),
     produce: z.array(text).min(1).optional(),
     consume: z.array(text).min(1).optional(),
     groups: z.array(namePattern).optional(),
@@ -148,11 +150,11 @@ const unitSeconds: Record<string, number> = { s: 1, m: 60, h: 3600 }
 export const durationSeconds = (text: string): number =>
   Number.parseInt(text, 10) * (unitSeconds[text.at(-1) ?? ''] ?? Number.NaN)
 
-/** A plain date lasts to its end, UTC. */
+/** A plain date lasts to its end, UTC. Whole seconds, as in tokens: a fraction would let a lease end before it begins. */
 export const untilDate = (text: string): Date | undefined => {
   const isDay = /^\d{4}-\d{2}-\d{2}$/.test(text)
   if (!isDay && !/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(text)) return undefined
   const at = new Date(isDay ? `${text}T00:00:00Z` : text)
   if (Number.isNaN(at.getTime()) || (isDay && at.toISOString().slice(0, 10) !== text)) return undefined
-  return isDay ? new Date(at.getTime() + 86_400_000) : at
+  return new Date(isDay ? at.getTime() + 86_400_000 : Math.floor(at.getTime() / 1000) * 1000)
 }

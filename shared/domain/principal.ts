@@ -17,4 +17,4 @@ export const kafkaUser = (prefix: string, principal: string): string => `${prefi
 export const hasLabels = (
   labels: Readonly<Record<string, string>>,
   wanted: Readonly<Record<string, string>>,
-): boolean => Object.entries(wanted).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value)
+): boolean => Object.keys(wanted).every((key) => Object.hasOwn(labels, key) && labels[key] === wanted[key])

@@ -104,11 +104,19 @@ export const renderTopic = (template: TopicTemplate, captures: Captures, channel
   return isTopicName(topic) ? topic : undefined
 }
 
-/** The one channel of the route that renders this topic, found backwards and proven forwards. */
+/** No channel has it, so it is matched by wildcards alone. */
+const anyText = '~'
+
+/**
+ * The one channel of the route that renders this topic, found backwards and proven forwards.
+ * @param within for a route whose channels share topics: what the topic does not show is taken from this part of the
+ * route's channels, with a text that stands for any other one where it is open
+ */
 export const channelOfTopic = (
   template: TopicTemplate,
   pattern: ChannelPattern,
   topic: string,
+  within?: ChannelPattern,
 ): Channel | undefined => {
   const parts = topic.split('.')
   const segments = new Map<number, string>()
@@ -132,12 +140,13 @@ export const channelOfTopic = (
     if (segment === '') return undefined
     segments.set(token.index, segment)
   }
+  const hidden = within?.segments.map((segment) => (segment.kind === 'literal' ? segment.text : anyText)) ?? []
   const path: string[] = []
   for (const [index, segment] of pattern.segments.entries()) {
     if (segment.kind === 'literal') path.push(segment.text)
-    else if (segment.kind === 'rest') path.push(...rest)
+    else if (segment.kind === 'rest') path.push(...(rest.length > 0 ? rest : hidden.slice(index)))
     else {
-      const text = segments.get(index)
+      const text = segments.get(index) ?? hidden[index]
       if (text === undefined) return undefined
       path.push(text)
     }

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash, hash, timingSafeEqual } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, errors, jwtVerify } from 'jose'
 import type { Directory } from '../domain/directory.ts'
 import { SwitchboardError } from '../domain/errors.ts'
@@ -25,14 +25,18 @@ export const authenticateRole = (arn: string | undefined, directory: Directory):
   if (role === undefined) throw unauthenticated('the signature is not that of an assumed role')
   for (const [index, rule] of directory.identities.entries()) {
     if (rule.kind !== 'aws' || !roleMatches(rule, role)) continue
-    return requireNamed(namePrincipal(rule, index, role))
+    return requireNamed(namePrincipal(rule, index, role), directory)
   }
   throw unauthenticated('no identity rule matches the role')
 }
 
-const requireNamed = (named: NamedPrincipal): Principal => {
+/** A client's name is its own: no token and no role can take it. */
+const requireNamed = (named: NamedPrincipal, directory: Directory): Principal => {
   if (named.outcome === 'unnamed') throw unauthenticated(named.reason)
-  return named.principal
+  const { principal } = named
+  if (directory.identities.some((rule) => rule.kind === 'client' && rule.client === principal.name))
+    throw unauthenticated('the name is that of a client')
+  return principal
 }
 
 export type AuthenticatorOptions = {
@@ -73,6 +77,10 @@ const bearerToken = (authorization: string): string => {
   const token = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)$/i.exec(authorization)?.[1]
   if (token === undefined) throw unauthenticated('the authorization header is not a bearer JWT')
   if (token.length > maximumTokenLength) throw unauthenticated(`the token is over ${maximumTokenLength} characters`)
+  // the last character may hold bits that decoding drops; one token has one spelling, and so one hash in the audit trail
+  const signature = token.slice(token.lastIndexOf('.') + 1)
+  if (Buffer.from(signature, 'base64url').toString('base64url') !== signature)
+    throw unauthenticated('the signature of the token is not base64url as it should be')
   return token
 }
 
@@ -115,7 +123,7 @@ export const createAuthenticator = ({
   const verify = async (token: string, source: OidcRule, rules: readonly OidcRule[]): Promise<Claims> => {
     const { getKey, generation } = await issuerKeys(source)
     const now = clock()
-    const id = createHash('sha256').update(token).digest('base64url')
+    const id = hash('sha256', token, 'base64url')
     const known = remembered.get(id)
     if (known !== undefined && known.generation === generation && isStillGood(known, now)) return known.claims
     remembered.delete(id)
@@ -132,8 +140,10 @@ export const createAuthenticator = ({
       remembered.set(id, { claims: payload, generation, verifiedAt: now.getTime() })
       return payload
     } catch (error) {
-      if (error instanceof errors.JOSEError) throw unauthenticated(`the token is not valid: ${error.code}`, error)
-      throw error
+      if (error instanceof SwitchboardError) throw error
+      // no JOSEError when the issuer publishes a key that is malformed or too short
+      const why = error instanceof errors.JOSEError ? error.code : 'the key it names cannot be used'
+      throw unauthenticated(`the token is not valid: ${why}`, error)
     }
   }
 
@@ -156,7 +166,7 @@ export const createAuthenticator = ({
 
     const rule = rules.find((each) => each.algorithms.some((one) => one === algorithm) && ruleMatches(each, claims))
     if (rule === undefined) throw unauthenticated('no identity rule matches the audience and claims of the token')
-    return requireNamed(namePrincipal(rule, directory.identities.indexOf(rule), claims))
+    return requireNamed(namePrincipal(rule, directory.identities.indexOf(rule), claims), directory)
   }
 
   const authenticateClient = async (authorization: string, directory: Directory): Promise<Principal> => {

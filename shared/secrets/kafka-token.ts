@@ -19,7 +19,7 @@ const integerLength = 32
 
 /**
  * DER `SEQUENCE { r, s }` -> the 64 bytes that JWS wants (RFC 7518 3.4). OpenSSL makes DER at once; asking Node for the
- * IEEE P1363 form costs 20 us more a signature.
+ * IEEE P1363 form, or naming DER in options, takes Node half as long again as the signature.
  */
 const joseSignature = (der: Buffer): Buffer => {
   const raw = Buffer.alloc(2 * integerLength)
@@ -38,6 +38,6 @@ const joseSignature = (der: Buffer): Buffer => {
 /** Signs a Kafka token, ES256. `kid` lets a cluster follow a rotation of our keys. */
 export const signKafkaToken = (key: SigningKey, claims: KafkaTokenClaims): string => {
   const input = `${base64url({ alg: 'ES256', typ: 'JWT', kid: key.kid })}.${base64url(claims)}`
-  const der = sign('sha256', Buffer.from(input), { key: key.privateKey, dsaEncoding: 'der' })
+  const der = sign('sha256', Buffer.from(input), key.privateKey)
   return `${input}.${joseSignature(der).toString('base64url')}`
 }

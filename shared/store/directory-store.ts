@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
+import { ConditionalCheckFailedException, TransactionCanceledException } from '@aws-sdk/client-dynamodb'
 import {
   type DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
   paginateQuery,
+  TransactWriteCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
 import { canonicalJson } from '../domain/canonical-json.ts'
@@ -23,10 +24,18 @@ export type Pointer = {
   readonly denied: readonly string[]
 }
 
+/** A policy that was put in force, when, and as which revision. */
+export type Revision = { readonly revision: number; readonly policy: string; readonly appliedAt: Date }
+
 export type DirectoryStore = {
   readonly readPointer: () => Promise<Pointer>
-  /** Succeeds only if the pointer still has `expected`; answers whether it did. */
-  readonly swapPointer: (expected: number, next: Omit<Pointer, 'revision'>) => Promise<boolean>
+  /**
+   * Succeeds only if the pointer still has `expected`; answers whether it did. With `appliedAt` the revision goes down in
+   * history with it, or neither is written.
+   */
+  readonly swapPointer: (expected: number, next: Omit<Pointer, 'revision'>, appliedAt?: Date) => Promise<boolean>
+  /** Every policy that was put in force, the latest first. */
+  readonly listRevisions: () => Promise<readonly Revision[]>
   /** @throws Error when a chunk is missing or the bytes are not those of the address */
   readonly readPolicy: (hash: string) => Promise<Policy>
   /** Writes the chunks, then the head that makes them visible. Writing the same policy twice changes nothing. */
@@ -35,10 +44,20 @@ export type DirectoryStore = {
 
 const chunkBytes = 350_000
 const pointerKey = { pk: 'pointer', sk: 'current' }
+const historyPk = 'revision'
+/** Zeros in front, so that the order of the keys is that of the numbers. */
+const historySk = (revision: number): string => String(revision).padStart(10, '0')
 const chunkSk = (index: number): string => `chunk#${String(index).padStart(5, '0')}`
 
 /** `sha256:` and the hex digest of the canonical JSON. */
 export const contentAddress = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`
+
+/** Somebody else's swap came first, or is being made at this instant. */
+const isLost = (error: unknown): boolean =>
+  error instanceof TransactionCanceledException &&
+  (error.CancellationReasons ?? []).some(
+    ({ Code }) => Code === 'ConditionalCheckFailed' || Code === 'TransactionConflict',
+  )
 
 export const createDirectoryStore = (dynamo: DynamoDBDocumentClient, table: string): DirectoryStore => ({
   readPointer: async () => {
@@ -51,23 +70,47 @@ export const createDirectoryStore = (dynamo: DynamoDBDocumentClient, table: stri
     }
   },
 
-  swapPointer: async (expected, { policy, next, denied }) => {
+  swapPointer: async (expected, { policy, next, denied }, appliedAt) => {
     const isFirst = 'attribute_not_exists(revision)'
     const isExpected = 'revision = :expected'
+    const revision = expected + 1
+    const pointer = {
+      TableName: table,
+      Item: { ...pointerKey, revision, policy, next, denied },
+      ConditionExpression: expected === 0 ? isFirst : isExpected,
+      ...(expected === 0 ? {} : { ExpressionAttributeValues: { ':expected': expected } }),
+    }
     try {
-      await dynamo.send(
-        new PutCommand({
-          TableName: table,
-          Item: { ...pointerKey, revision: expected + 1, policy, next, denied },
-          ConditionExpression: expected === 0 ? isFirst : isExpected,
-          ...(expected === 0 ? {} : { ExpressionAttributeValues: { ':expected': expected } }),
-        }),
-      )
+      if (appliedAt === undefined) await dynamo.send(new PutCommand(pointer))
+      else {
+        const Item = { pk: historyPk, sk: historySk(revision), revision, policy, appliedAt: appliedAt.toISOString() }
+        await dynamo.send(
+          new TransactWriteCommand({ TransactItems: [{ Put: pointer }, { Put: { TableName: table, Item } }] }),
+        )
+      }
       return true
     } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false
+      if (error instanceof ConditionalCheckFailedException || isLost(error)) return false
       throw error
     }
+  },
+
+  listRevisions: async () => {
+    const found: Revision[] = []
+    const pages = paginateQuery(
+      { client: dynamo },
+      {
+        TableName: table,
+        KeyConditionExpression: 'pk = :pk',
+        ExpressionAttributeValues: { ':pk': historyPk },
+        ScanIndexForward: false,
+        ConsistentRead: true,
+      },
+    )
+    for await (const page of pages)
+      for (const { revision, policy, appliedAt } of page.Items ?? [])
+        found.push({ revision, policy, appliedAt: new Date(appliedAt) })
+    return found
   },
 
   readPolicy: async (hash) => {

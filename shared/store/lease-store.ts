@@ -8,6 +8,7 @@ import {
 import {
   type DynamoDBDocumentClient,
   paginateQuery,
+  paginateScan,
   QueryCommand,
   TransactWriteCommand,
   type TransactWriteCommandInput,
@@ -56,6 +57,8 @@ export type LeaseStore = {
   readonly release: (principal: string, id: string, now: Date) => Promise<boolean>
   /** The unexpired leases of a principal. */
   readonly list: (principal: string, now: Date) => Promise<readonly Lease[]>
+  /** The unexpired leases of everybody: reads the whole table, for an operator's questions only. */
+  readonly listAll: (now: Date) => Promise<readonly Lease[]>
 }
 
 /** DynamoDB deletes on its own time; a day keeps an ended lease readable for the platform team. */
@@ -320,6 +323,20 @@ export const createLeaseStore = (dynamo: DynamoDBDocumentClient, table: string):
           FilterExpression: 'expiresAt > :now',
           ExpressionAttributeValues: { ':principal': principal, ':prefix': 'lease_', ':now': now.toISOString() },
           ConsistentRead: true,
+        },
+      )
+      for await (const page of pages) found.push(...(page.Items ?? []).map(leaseFromItem))
+      return found
+    },
+
+    listAll: async (now) => {
+      const found: Lease[] = []
+      const pages = paginateScan(
+        { client: dynamo },
+        {
+          TableName: table,
+          FilterExpression: 'begins_with(lease, :prefix) AND expiresAt > :now',
+          ExpressionAttributeValues: { ':prefix': 'lease_', ':now': now.toISOString() },
         },
       )
       for await (const page of pages) found.push(...(page.Items ?? []).map(leaseFromItem))

@@ -1,6 +1,6 @@
 import { canonicalJson } from '../domain/canonical-json.ts'
 import type { AccessStore, AppliedAccess } from './access-store.ts'
-import { contentAddress, type DirectoryStore, type Pointer } from './directory-store.ts'
+import { contentAddress, type DirectoryStore, type Pointer, type Revision } from './directory-store.ts'
 import { type Lease, type LeaseStore, leaseFromItem, leaseToItem } from './lease-store.ts'
 
 /*
@@ -16,14 +16,19 @@ const partLength = 100_000
 /** @param policies what is stored, by address; a test can damage it */
 export const createMemoryDirectoryStore = (policies: Map<string, StoredPolicy> = new Map()): DirectoryStore => {
   let pointer: Pointer = { revision: 0, policy: undefined, next: undefined, denied: [] }
+  const revisions: Revision[] = []
   return {
     readPointer: async () => structuredClone(pointer),
 
-    swapPointer: async (expected, { policy, next, denied }) => {
+    swapPointer: async (expected, { policy, next, denied }, appliedAt) => {
       if (pointer.revision !== expected) return false
-      pointer = structuredClone({ revision: expected + 1, policy, next, denied })
+      const revision = expected + 1
+      pointer = structuredClone({ revision, policy, next, denied })
+      if (appliedAt !== undefined && policy !== undefined) revisions.unshift({ revision, policy, appliedAt })
       return true
     },
+
+    listRevisions: async () => structuredClone(revisions),
 
     readPolicy: async (hash) => {
       const { chunks, parts } = policies.get(hash) ?? { chunks: undefined, parts: [] }
@@ -53,6 +58,7 @@ const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown])
 const createPartitions = <T>() => {
   const partitions = new Map<string, Map<string, T>>()
   return {
+    partitions: (): readonly string[] => [...partitions.keys()],
     get: (partition: string, sort: string): T | undefined => partitions.get(partition)?.get(sort),
     put: (partition: string, sort: string, value: T): void => {
       const items = partitions.get(partition) ?? new Map<string, T>()
@@ -110,6 +116,8 @@ export const createMemoryLeaseStore = (): LeaseStore => {
     },
 
     list: async (principal, now) => structuredClone(listUnexpired(principal, now)),
+
+    listAll: async (now) => structuredClone(leases.partitions().flatMap((principal) => listUnexpired(principal, now))),
   }
 }
 

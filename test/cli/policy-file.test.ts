@@ -28,13 +28,13 @@ describe('every refusal says where it is, what was found and what is allowed', (
       'a number where a name belongs',
       'audience: switchboard',
       'audience: 5',
-      '1:65 identities[0].audience: got `5`, allowed: a text; write it in quotes, `"5"`',
+      '1:62 identities[0].audience: got `5`, allowed: a text; write it in quotes, `"5"`',
     ],
     [
       'an unknown name',
       'auth: [jwt]',
       'auth: [jwt], color: red',
-      '2:79 clusters.main.color: got the unknown name `color`, allowed: `provider`, `auth`, `bootstrap`, `security`, `listeners`, `ca`, `audience`, `labels`, `admin`, `quarantined`',
+      '2:80 clusters.main.color: got the unknown name `color`, allowed: `provider`, `auth`, `bootstrap`, `security`, `listeners`, `ca`, `audience`, `labels`, `admin`, `quarantined`',
     ],
     [
       'a name that cannot be one',
@@ -71,7 +71,7 @@ describe('every refusal says where it is, what was found and what is allowed', (
       'a rule of the compiler',
       'cluster: main',
       'cluster: other',
-      '4:51 routes[0].cluster: no cluster is named `other`, allowed: `main`',
+      '4:54 routes[0].cluster: no cluster is named `other`, allowed: `main`',
     ],
     [
       'a rule over several rules',
@@ -84,13 +84,19 @@ describe('every refusal says where it is, what was found and what is allowed', (
     expect(refusals(smallest.replace(found, replaced))).toEqual([expect.stringContaining(expected)])
   })
 
+  test('a name that no terminal should see, shown escaped', () => {
+    expect(refusals(smallest.replace('admin:', '"co\\u001blor": red, admin:'))).toEqual([
+      expect.stringContaining(' clusters.main.`co\\u001blor`: got the unknown name `co\\u001blor`, allowed: '),
+    ])
+  })
+
   test('a name that is written twice', () => {
     expect(refusals(`${smallest}routes: []\n`)).toEqual([expect.stringMatching(/^5:1 .*unique/)])
   })
 
   test('several faults are told at once, in their order in the file', () => {
     const faulty = smallest.replace('audience: switchboard', 'audience: 5').replace('topic:', 'topc:')
-    expect(refusals(faulty).map((line) => line.split(' ')[0])).toEqual(['1:65', '4:15', '4:57'])
+    expect(refusals(faulty).map((line) => line.split(' ')[0])).toEqual(['1:62', '4:15', '4:60'])
   })
 })
 
@@ -101,6 +107,10 @@ describe('what YAML could hide', () => {
       expect.stringMatching(/^3:\d+ got `&who`, allowed: a policy without anchors and aliases/),
       expect.stringMatching(/^3:\d+ got `\*who`, allowed: a policy without anchors and aliases/),
     ])
+  })
+
+  test('a list or a map as a name is pointed at', () => {
+    expect(refusals('? [a, b]\n: c\n')).toEqual(['1:3 got a list or a map as a name, allowed: a text'])
   })
 
   test('a bomb of aliases is refused without being made', () => {

@@ -91,6 +91,61 @@ export const testDirectoryStore = (name: string, make: () => Promise<DirectorySt
     })
   })
 
+  describe(`${name}: the history`, () => {
+    const appliedAt = new Date('2026-11-21T12:00:00.000Z')
+
+    test('has every policy that was put in force, the latest first, and no other change of the pointer', async () => {
+      const { store } = await make()
+      await store.swapPointer(0, { policy: undefined, next: 'sha256:a', denied: [] })
+      await store.swapPointer(1, { policy: 'sha256:a', ...nothingElse }, appliedAt)
+      await store.swapPointer(2, { policy: 'sha256:a', next: undefined, denied: ['intruder'] })
+      const later = new Date(appliedAt.getTime() + 1000)
+      await store.swapPointer(3, { policy: 'sha256:b', ...nothingElse }, later)
+
+      expect(await store.listRevisions()).toEqual([
+        { revision: 4, policy: 'sha256:b', appliedAt: later },
+        { revision: 2, policy: 'sha256:a', appliedAt },
+      ])
+      expect(await store.readPointer()).toMatchObject({ revision: 4, policy: 'sha256:b' })
+    })
+
+    test('is in the order of the numbers beyond the ninth', async () => {
+      const { store } = await make()
+      for (let revision = 0; revision < 12; revision++)
+        await store.swapPointer(revision, { policy: `sha256:${revision}`, ...nothingElse }, appliedAt)
+
+      const revisions = (await store.listRevisions()).map(({ revision }) => revision)
+      expect(revisions).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1])
+    })
+
+    test.each([0, 1, 3])('has nothing of a writer that saw revision %i when it has 2', async (expected) => {
+      const { store } = await make()
+      await store.swapPointer(0, { policy: 'sha256:a', ...nothingElse }, appliedAt)
+      await store.swapPointer(1, { policy: 'sha256:b', ...nothingElse }, appliedAt)
+      const before = await store.listRevisions()
+
+      expect(await store.swapPointer(expected, { policy: 'sha256:late', ...nothingElse }, appliedAt)).toBe(false)
+
+      expect(await store.listRevisions()).toEqual(before)
+      expect(before.map(({ policy }) => policy)).toEqual(['sha256:b', 'sha256:a'])
+    })
+
+    test('takes at most one of 10 writers at once', async () => {
+      const { store } = await make()
+
+      const swapped = await Promise.all(
+        Array.from({ length: 10 }, (_, writer) =>
+          store.swapPointer(0, { policy: `sha256:${writer}`, ...nothingElse }, appliedAt),
+        ),
+      )
+
+      const revisions = await store.listRevisions()
+      expect(swapped.filter(Boolean).length).toBe(revisions.length)
+      expect(revisions.length).toBeLessThanOrEqual(1)
+      expect(revisions[0]?.policy).toBe((await store.readPointer()).policy)
+    })
+  })
+
   describe(`${name}: a policy`, () => {
     test('comes back as it was written, under the hash of its content', async () => {
       const { store } = await make()

@@ -23,8 +23,8 @@ const anyGrant: fc.Arbitrary<GrantText> = fc
     consume: fc.array(anyPattern(), { minLength: 1, maxLength: 2 }),
     has: fc.constantFrom('produce', 'consume', 'both'),
     until: fc.constantFrom(undefined, undefined, '2020-01-01', '2030-01-01'),
-    groups: fc.constantFrom(undefined, ['g-*'], ['team.x']),
-    transactionalIds: fc.constantFrom(undefined, ['t-*']),
+    groups: fc.constantFrom<GrantText['groups']>(undefined, ['g-*'], ['team.x']),
+    transactionalIds: fc.constantFrom<GrantText['groups']>(undefined, ['t-*']),
   })
   .map(({ has, produce, consume, until, groups, transactionalIds, principals }) => ({
     principals,
@@ -129,6 +129,29 @@ describe('the invariant of access', () => {
                 expect({ action, channel, topic, granted: isGranted(world, labels, action, channel) }).toMatchObject({
                   granted: true,
                 })
+          }
+      }),
+      runs,
+    )
+  })
+
+  it('a topic is not admitted where an earlier route leads its channel elsewhere', () => {
+    fc.assert(
+      fc.property(anyWorld, anyLabels, (world, labels) => {
+        const acls = computeAccess(world.directory, 'main', { name: 'p', labels }, new Set(topicsOf(world)), now)
+        const applying = world.policy.routes.filter(
+          ({ cluster, when }) => cluster === 'main' && isHeld(when?.labels ?? {}, labels),
+        )
+        for (const route of applying)
+          for (const channel of everyChannel) {
+            if (!hasChannel(route.channel, channel)) continue
+            const topic = topicOf(route, channel)
+            const first = routeOf(world, labels, channel)
+            if (first?.cluster === 'main' && topicOf(first, channel) === topic) continue
+            for (const action of actions)
+              expect({ channel, topic, admitted: admits(acls, 'topic', action, topic) }).toMatchObject({
+                admitted: false,
+              })
           }
       }),
       runs,

@@ -89,7 +89,9 @@ it('any text is a channel that says itself, or refused with a printable reason',
     fc.string({ unit: 'binary' }),
     fc.string({ unit: 'binary' }).map((text) => `kafka://acme/${text}`),
     fc.string({ unit: 'binary' }).map((text) => `kafka://${text}/orders`),
-    fc.string({ unit: fc.constantFrom('a', '.', '/', '%', '2', 'f', '\\', '@', ':', '*', '{', '}') }).map((text) => `kafka://${text}`),
+    fc
+      .string({ unit: fc.constantFrom('a', '.', '/', '%', '2', 'f', '\\', '@', ':', '*', '{', '}') })
+      .map((text) => `kafka://${text}`),
   )
   fc.assert(
     fc.property(nasty, (text) => {

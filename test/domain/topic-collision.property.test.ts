@@ -26,10 +26,12 @@ const anyRoute = (index: number): fc.Arbitrary<Route> =>
   )
 
 const channelsByTopic = (route: Route): Map<string, string> =>
-  new Map(wideUniverse.flatMap((channel) => {
-    const topic = topicOf(route, channel)
-    return topic === undefined ? [] : [[topic, channel.name] as const]
-  }))
+  new Map(
+    wideUniverse.flatMap((channel) => {
+      const topic = topicOf(route, channel)
+      return topic === undefined ? [] : [[topic, channel.name] as const]
+    }),
+  )
 
 it('names every two routes that lead two channels of a small world to one topic', () => {
   fc.assert(

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Consumer, Producer, stringDeserializers, stringSerializers } from '@platformatic/kafka'
-import { type Lease, type LeaseEvent, openLease } from '@switchboard-kafka/client'
+import { type Intent, type Lease, type LeaseEvent, openLease } from '@switchboard-kafka/client'
 import { platformatic } from '@switchboard-kafka/client/platformatic'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseDocument } from 'yaml'
@@ -18,6 +18,8 @@ const state = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
 const created = 'kafka://payments.acme.com/orders/created'
 const principal = `outage-${randomUUID().slice(0, 8)}`
 
+const hasty = `${principal}-hasty`
+
 const apply = (policyFile: string): Promise<void> =>
   runCommand({
     name: 'switchboard apply',
@@ -31,6 +33,7 @@ const apply = (policyFile: string): Promise<void> =>
 beforeAll(async () => {
   const policy = parseDocument(readFileSync(state.policyFile, 'utf8'))
   policy.addIn(['grants'], { principals: [principal], produce: [created], consume: [created], maxLease: '20s' })
+  policy.addIn(['grants'], { principals: [hasty], produce: [created], maxLease: '10s' })
   const policyFile = join(state.runDirectory, 'outage-policy.yaml')
   writeFileSync(policyFile, policy.toString(), { mode: 0o600 })
   await apply(policyFile)
@@ -54,11 +57,11 @@ const codesOf = (error: unknown): string[] => {
   return [...(code === undefined ? [] : [code]), ...codesOf(error.cause), ...inner.flatMap(codesOf)]
 }
 
-const open = (events: LeaseEvent[]): Promise<Lease> =>
+const open = (name: string, intent: Intent, events: LeaseEvent[]): Promise<Lease> =>
   openLease({
     url: state.switchboard.url,
-    token: () => mintWorkloadToken(state, { principal }),
-    intent: { produce: [created], consume: [created] },
+    token: () => mintWorkloadToken(state, { principal: name }),
+    intent,
     onEvent: (event) => events.push(event),
     random: () => 0,
   })
@@ -74,10 +77,40 @@ const openStubborn = (lease: Lease) => {
   return new Producer({ ...producer, ...impatient, sasl: { mechanism: 'OAUTHBEARER', token } })
 }
 
+test('a producer sends through renewals and re-authentication without one error', async () => {
+  const events: LeaseEvent[] = []
+  const lease = await open(hasty, { produce: [created] }, events)
+  const kafka = platformatic(lease.connection())
+  // one attempt: a single failure has to show
+  const producer = new Producer({ ...kafka.producer, ...impatient, retries: 0 })
+  let reauthenticated = 0
+  producer.on('client:broker:sasl:authentication:extended', () => {
+    reauthenticated += 1
+  })
+  const first = lease.connection().token()
+  const firstEnd = lease.connection().credential.expiresAt.getTime()
+
+  try {
+    while (reauthenticated === 0 || Date.now() < firstEnd + 2_000) {
+      if (Date.now() > firstEnd + 20_000) throw new Error('the producer never authenticated again')
+      const messages = [{ topic: kafka.topic(created), key: 'hasty', value: '' }]
+      await Promise.all(Array.from({ length: 5 }, () => producer.send({ messages })))
+      await delay(20)
+    }
+    expect(lease.connection().token()).not.toBe(first)
+  } finally {
+    await producer.close()
+    lease.close()
+  }
+
+  expect(events.filter(({ type }) => type === 'renewed').length).toBeGreaterThan(0)
+  expect(events.filter(({ type }) => type === 'renewal_failed')).toEqual([])
+}, 60_000)
+
 test('clients go on without Switchboard until their token ends, fail after it, and recover when it is back', async () => {
   const run = randomUUID()
   const events: LeaseEvent[] = []
-  const lease = await open(events)
+  const lease = await open(principal, { produce: [created], consume: [created] }, events)
   const kafka = platformatic(lease.connection())
   const consumer = new Consumer({ ...kafka.consumer, retries: 120, deserializers: stringDeserializers })
   const producer = new Producer({ ...kafka.producer, ...impatient })

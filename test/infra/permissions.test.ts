@@ -73,6 +73,7 @@ const permissions = {
     ],
     '<TablesLeases.Arn>': ['dynamodb:Query', 'dynamodb:Scan'],
     '<ResolveLogs.Arn>': ['logs:FilterLogEvents'],
+    'arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:<ResolveLogs>': ['logs:FilterLogEvents'],
     '<TablesAccess.Arn>': ['dynamodb:GetItem', 'dynamodb:Query'],
     '<WorkQueue.Arn>': ['sqs:SendMessage'],
   },

@@ -149,10 +149,10 @@ describe('the queue', () => {
     ])
   })
 
-  it('sets a message aside after five tries and keeps it for two weeks', () => {
+  it('sets a message aside after ten tries and keeps it for two weeks', () => {
     const { deadLetterTargetArn, maxReceiveCount } = production.properties('AWS::SQS::Queue', 'WorkQueue').RedrivePolicy
     expect(rendered(deadLetterTargetArn)).toBe('<WorkDeadLetters.Arn>')
-    expect(maxReceiveCount).toBe(5)
+    expect(maxReceiveCount).toBe(10)
     expect(production.properties('AWS::SQS::Queue', 'WorkDeadLetters').MessageRetentionPeriod).toBe(14 * 24 * 3600)
   })
 
@@ -205,12 +205,16 @@ describe('functions', () => {
     const ours = { DIRECTORY_TABLE: '<TablesDirectory>', ACCESS_TABLE: '<TablesAccess>', QUEUE_URL: '<WorkQueue>' }
     const both = {
       ...ours,
-      ISSUER_URL: '<Api.ApiEndpoint>',
       SIGNING_KEY_SECRET_ARN: '<SigningKeySecret.Id>',
       NODE_OPTIONS: '--enable-source-maps',
     }
     expect(environments(production)).toEqual({
-      ResolveFunction: { ...both, LEASES_TABLE: '<TablesLeases>', DEVELOPMENT: 'false' },
+      ResolveFunction: {
+        ...both,
+        ISSUER_URL: '<Api.ApiEndpoint>',
+        LEASES_TABLE: '<TablesLeases>',
+        DEVELOPMENT: 'false',
+      },
       RotateFunction: both,
     })
   })
@@ -282,12 +286,11 @@ describe('outputs', () => {
 describe('props', () => {
   const issuerUrl = 'https://switchboard.acme.com/kafka'
 
-  it('put the issuer URL into both functions and the output, and leave the API where it is', () => {
+  it('put the issuer URL into resolve and the output, and leave the API where it is', () => {
     const named = synthesize({ issuerUrl })
     expect(outputs(named)).toMatchObject({ IssuerUrl: issuerUrl, ApiUrl: '<Api.ApiEndpoint>' })
     expect(environments(named)).toMatchObject({
       ResolveFunction: { ISSUER_URL: issuerUrl, DEVELOPMENT: 'false' },
-      RotateFunction: { ISSUER_URL: issuerUrl },
     })
   })
 

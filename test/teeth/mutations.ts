@@ -33,9 +33,9 @@ const storeTests = ['test/store', 'test/contracts']
 /** An error that a check throws is taken for a yes. */
 const ignoring = (error: string): Edit => ({
   file: authenticator,
-  find: '      if (error instanceof errors.JOSEError) throw unauthenticated(',
+  find: '      if (error instanceof SwitchboardError) throw error',
   replace: `      if (error instanceof ${error}) return decodeJwt(token)
-      if (error instanceof errors.JOSEError) throw unauthenticated(`,
+      if (error instanceof SwitchboardError) throw error`,
 })
 
 const identityMutations: readonly Mutation[] = [
@@ -120,7 +120,13 @@ const identityMutations: readonly Mutation[] = [
   },
   {
     name: 'any secret is right for a known client',
-    edits: [{ file: authenticator, find: "if (!matches || rule?.kind !== 'client')", replace: "if (rule?.kind !== 'client')" }],
+    edits: [
+      {
+        file: authenticator,
+        find: "if (!matches || rule?.kind !== 'client')",
+        replace: "if (rule?.kind !== 'client')",
+      },
+    ],
     tests: whoTests,
   },
   {
@@ -277,7 +283,9 @@ const decisionMutations: readonly Mutation[] = [
   },
   {
     name: 'rule 6: a lease outlives the `until` of its grant',
-    edits: [{ file: decide, find: 'if (grant.until !== undefined) limits.push', replace: 'if (grant.index < 0) limits.push' }],
+    edits: [
+      { file: decide, find: 'if (grant.until !== undefined) limits.push', replace: 'if (grant.index < 0) limits.push' },
+    ],
     tests: ruleTests,
   },
   {
@@ -339,7 +347,7 @@ const accessMutations: readonly Mutation[] = [
   },
   {
     name: 'a prefix ACL leaves out the last separator',
-    edits: [{ file: access, find: "`${parts.join('.')}.`", replace: "parts.join('.')" }],
+    edits: [{ file: access, find: `\`\${parts.join('.')}.\``, replace: "parts.join('.')" }],
     tests: ruleTests,
   },
   {
@@ -371,17 +379,25 @@ const accessMutations: readonly Mutation[] = [
   },
   {
     name: 'no ACL for existing topics where no prefix fits',
-    edits: [{ file: access, find: '          for (const topic of topics) {', replace: '          for (const topic of new Set<string>()) {' }],
+    edits: [{ file: access, find: '[route.topic.text] : topics)', replace: '[route.topic.text] : [])' }],
     tests: ruleTests,
   },
   {
     name: 'no ACL for the own consumer group',
-    edits: [{ file: access, find: '  if (consumes) add({', replace: '  if (consumes && produces === undefined) add({' }],
+    edits: [
+      { file: access, find: '  if (consumes) add({', replace: '  if (consumes && produces === undefined) add({' },
+    ],
     tests: ruleTests,
   },
   {
     name: 'no ACL for granted consumer groups',
-    edits: [{ file: access, find: '      for (const group of grant.groups)', replace: '      for (const group of grant.groups.slice(0, 0))' }],
+    edits: [
+      {
+        file: access,
+        find: '      for (const group of grant.groups)',
+        replace: '      for (const group of grant.groups.slice(0, 0))',
+      },
+    ],
     tests: ruleTests,
   },
   {
@@ -413,7 +429,7 @@ const accessMutations: readonly Mutation[] = [
   },
   {
     name: 'Kafka users have no prefix of ours',
-    edits: [{ file: 'shared/domain/principal.ts', find: '`${prefix}${principal}`', replace: 'principal' }],
+    edits: [{ file: 'shared/domain/principal.ts', find: `\`\${prefix}\${principal}\``, replace: 'principal' }],
     tests: [...ruleTests, 'test/functions'],
   },
 ]
@@ -432,7 +448,7 @@ const resolveMutations: readonly Mutation[] = [
   },
   {
     name: 'resolve hands out more leases than the cap',
-    edits: [{ file: resolve, find: "if (outcome === 'capped')", replace: "if (outcome === undefined)" }],
+    edits: [{ file: resolve, find: "if (outcome === 'capped')", replace: 'if (outcome === undefined)' }],
     tests: resolveTests,
   },
   {
@@ -474,14 +490,21 @@ const resolveMutations: readonly Mutation[] = [
       {
         file: resolve,
         find: "    if (decision.outcome === 'deny') throw refusal(decision)\n",
-        replace: "    if (decision.outcome === 'deny') return { outcome: 'unchanged', etag: '', lease: { id, refreshAfter: '', expiresAt: '' } }\n",
+        replace:
+          "    if (decision.outcome === 'deny') return { outcome: 'unchanged', etag: '', lease: { id, refreshAfter: '', expiresAt: '' } }\n",
       },
     ],
     tests: resolveTests,
   },
   {
     name: '304 to a caller whose answer would be another one',
-    edits: [{ file: resolve, find: '      request.ifNoneMatch === etag &&\n', replace: '      request.ifNoneMatch !== undefined &&\n' }],
+    edits: [
+      {
+        file: resolve,
+        find: '      request.ifNoneMatch === etag &&\n',
+        replace: '      request.ifNoneMatch !== undefined &&\n',
+      },
+    ],
     tests: resolveTests,
   },
   {
@@ -502,7 +525,13 @@ const resolveMutations: readonly Mutation[] = [
   },
   {
     name: 'the reason of a refusal tells what exists',
-    edits: [{ file: resolve, find: "    case 'no_route':\n", replace: "    case 'no_route':\n      return new SwitchboardError('not_found', { reason })\n" }],
+    edits: [
+      {
+        file: resolve,
+        find: "    case 'no_route':\n",
+        replace: "    case 'no_route':\n      return new SwitchboardError('not_found', { reason })\n",
+      },
+    ],
     tests: resolveTests,
   },
 ]
@@ -556,8 +585,8 @@ const rotateMutations: readonly Mutation[] = [
     edits: [
       {
         file: 'functions/rotate/handler.ts',
-        find: 'await Promise.all(failed.map((record) =>',
-        replace: 'await Promise.all(failed.slice(0, 0).map((record) =>',
+        find: 'failed.map((record) =>',
+        replace: 'failed.slice(0, 0).map((record) =>',
       },
     ],
     tests: resolveTests,
@@ -600,7 +629,9 @@ const storeMutations: readonly Mutation[] = [
   },
   {
     name: 'ended leases count against the cap for ever',
-    edits: [{ file: leaseStore, find: '      if (held >= maximum) return', replace: '      if (held >= 0) return' }],
+    edits: [
+      { file: leaseStore, find: 'if (unexpired >= maximum) return false', replace: 'if (unexpired >= 0) return false' },
+    ],
     tests: storeTests,
   },
   {
@@ -744,7 +775,7 @@ const applyMutations: readonly Mutation[] = [
   },
   {
     name: 'a policy may hide who gets what behind anchors',
-    edits: [{ file: 'cli/policy-file.ts', find: 'const aliasesAllowed = 0', replace: 'const aliasesAllowed = 100' }],
+    edits: [{ file: 'cli/policy-file.ts', find: 'if (written !== undefined)', replace: 'if (written === null)' }],
     tests: ['test/cli'],
   },
   {

@@ -1,14 +1,24 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Mutation } from './mutations.ts'
+import type { Edit } from './working-copy.ts'
 
 const tests = ['test/infra/permissions.test.ts']
 
-/** The word that tells two statements of a file apart: whose permission it is, and on what. */
+// A statement without actions is none; CDK would refuse it.
+const noEmptyStatement: Edit = {
+  file: 'infra/permissions.ts',
+  find: '  grantee.grantPrincipal.addToPrincipalPolicy(',
+  replace: '  if (actions.length > 0) grantee.grantPrincipal.addToPrincipalPolicy(',
+}
+
+/** Whose permission it is and on what, as far as the call around it says. */
 const statementAt = (text: string, offset: number): string => {
-  const call = text.slice(0, offset).lastIndexOf('llow(')
-  const [, first = '', second = ''] = /^llow\(\s*([^,]+),\s*([^,[]*)/.exec(text.slice(call)) ?? []
-  return [first, second].map((word) => word.trim()).filter(Boolean).join(' on ') || 'the same actions'
+  const before = text.slice(0, offset)
+  const call = before.slice(before.lastIndexOf('llow('))
+  const [, whose, what] = /^llow\(\s*([\w.]+),\s*([\w.()]*)/.exec(call) ?? []
+  if (whose === undefined || call.includes('\n\n')) return `line ${before.split('\n').length}`
+  return [whose, what].filter(Boolean).join(' on ')
 }
 
 /**
@@ -23,7 +33,7 @@ export const permissionMutations = (folder: string): readonly Mutation[] =>
     return [...text.matchAll(/'([a-z0-9-]+:[A-Z][A-Za-z]+)'(?!:)(, ?)?/g)].map(({ 0: whole, 1: action, index }) => ({
       name: `template ${file}: no ${action} (${statementAt(text, index)})`,
       // from the start of the file, so that it is there once
-      edits: [{ file, find: text.slice(0, index + whole.length), replace: text.slice(0, index) }],
+      edits: [{ file, find: text.slice(0, index + whole.length), replace: text.slice(0, index) }, noEmptyStatement],
       tests,
     }))
   })

@@ -1,5 +1,5 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join, relative, sep } from 'node:path'
+import { basename, join } from 'node:path'
 import { LocalError } from '../../local/errors.ts'
 import { root } from '../../local/paths.ts'
 
@@ -16,10 +16,13 @@ const ownPackages = { '@switchboard-kafka/cli': 'cli', '@switchboard-kafka/clien
 /** A copy of the project that may be broken; packages are linked, but for the project's own. */
 export const createWorkingCopy = (folder: string): void => {
   rmSync(folder, { recursive: true, force: true })
-  cpSync(root, folder, {
-    recursive: true,
-    filter: (source) => !relative(root, source).split(sep).some((part) => notCopied.has(part)),
-  })
+  mkdirSync(folder, { recursive: true })
+  // entry by entry: Node refuses to copy a folder to a place below itself
+  for (const entry of readdirSync(root).filter((name) => !notCopied.has(name)))
+    cpSync(join(root, entry), join(folder, entry), {
+      recursive: true,
+      filter: (source) => !notCopied.has(basename(source)),
+    })
   const packages = join(folder, 'node_modules')
   mkdirSync(join(packages, '@switchboard-kafka'), { recursive: true })
   for (const entry of readdirSync(join(root, 'node_modules')))
@@ -51,6 +54,25 @@ export const renderBreak = (
     files.set(edit.file, edited(text, edit, name))
   }
   return files
+}
+
+/**
+ * All of them before any of them: a table that has rotted is not worth the time that it takes.
+ * @throws LocalError naming every break that cannot be made
+ */
+export const requireBreaks = (
+  folder: string,
+  changes: readonly { readonly name: string; readonly edits: readonly Edit[] }[],
+): void => {
+  const problems = changes.flatMap((change) => {
+    try {
+      renderBreak(folder, change)
+      return []
+    } catch (error) {
+      return [error instanceof Error ? error.message : 'failed']
+    }
+  })
+  if (problems.length > 0) throw new LocalError(problems.join('\n'))
 }
 
 /** Breaks the copy while something runs, and mends it whatever comes. */

@@ -67,8 +67,8 @@ export const keepFresh = (around: Surroundings & { readonly first: Resolved; rea
         `the lease no longer has cluster \`${cluster}\`; its channels moved`,
       )
     if (!signal.aborted) {
-      // after a failure the backoff sets the pace, however often clients ask
-      if (failures === 0 || untilRenewalMs() < 0) void renew()
+      // a renewal that is not due yet keeps its time: the backoff sets the pace, however often clients ask
+      if (untilRenewalMs() < 0) void renew()
       if (underWay || untilRenewalMs() <= tokenWaitMs) await nextOutcome()
     }
     const good = goodToken(cluster)

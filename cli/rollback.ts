@@ -1,0 +1,56 @@
+import { compileDirectory } from '../shared/domain/directory.ts'
+import { policySchema } from '../shared/domain/policy.ts'
+import type { Revision } from '../shared/store/directory-store.ts'
+import { type ApplyDeps, applyPolicy } from './apply.ts'
+import { CommandError } from './command-error.ts'
+import type { Stack } from './stack.ts'
+import { renderTable } from './table.ts'
+
+/**
+ * Applies the policy of an earlier revision (default: the latest other one than that in force) in the order of every
+ * apply: what it promises is there before it is in force.
+ */
+export const rollbackPolicy = async (wanted: number | undefined, deps: ApplyDeps): Promise<'applied' | 'unchanged'> => {
+  const { directories, report } = deps
+  const pointer = await directories.readPointer()
+  const revisions = await directories.listRevisions()
+  const target =
+    wanted === undefined
+      ? revisions.find(({ policy }) => policy !== pointer.policy)
+      : revisions.find(({ revision }) => revision === wanted)
+  if (target === undefined)
+    throw new CommandError(
+      wanted === undefined
+        ? 'no other policy was in force before; see `switchboard revisions`'
+        : `no policy was put in force as revision \`${wanted}\`; see \`switchboard revisions\``,
+    )
+  const policy = await directories.readPolicy(target.policy)
+  const issue =
+    policySchema.safeParse(policy).error?.issues[0]?.message ?? compileDirectory(policy, '').issues[0]?.detail
+  if (issue !== undefined)
+    throw new CommandError(
+      `the policy of revision \`${target.revision}\` is none for this version (${issue}); apply a file instead`,
+    )
+  report(`back to revision ${target.revision} of ${target.appliedAt.toISOString()}`)
+  return applyPolicy(policy, deps)
+}
+
+export type History = { readonly inForce: number | undefined; readonly revisions: readonly Revision[] }
+
+export const readHistory = async ({ directories }: Pick<Stack, 'directories'>): Promise<History> => {
+  const [pointer, revisions] = await Promise.all([directories.readPointer(), directories.listRevisions()])
+  return { inForce: revisions.find(({ policy }) => policy === pointer.policy)?.revision, revisions }
+}
+
+export const renderHistory = ({ inForce, revisions }: History): readonly string[] =>
+  revisions.length === 0
+    ? ['no policy was applied yet']
+    : renderTable(
+        ['revision', 'applied at', 'policy', ''],
+        revisions.map(({ revision, policy, appliedAt }) => [
+          String(revision),
+          appliedAt.toISOString(),
+          policy,
+          revision === inForce ? 'in force' : '',
+        ]),
+      )

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest'
+import { findLeases, type LeaseFilter, renderLeases } from '../../cli/leases.ts'
+import type { Lease } from '../../shared/store/lease-store.ts'
+import { createMemoryLeaseStore } from '../../shared/store/memory.ts'
+import { now } from '../fixtures/policies.ts'
+
+const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
+
+const aLease = (principal: string, digit: string, changes: Partial<Lease> = {}): Lease => ({
+  principal,
+  id: `lease_${digit.repeat(32)}`,
+  instance: undefined,
+  intent: {},
+  clusters: ['main'],
+  channels: ['kafka://acme/orders/created'],
+  directory: 'sha256:one',
+  etag: '"one"',
+  issuedAt: now,
+  expiresAt: later(600),
+  credentialExpiresAt: later(600),
+  ...changes,
+})
+
+const orders = aLease('orders-api', '1', { instance: 'pod-1', expiresAt: later(3599) })
+const soon = aLease('orders-api', '2', { clusters: ['main', 'other'], expiresAt: later(59) })
+const pattern = aLease('billing', '3', { channels: ['kafka://acme/orders/**', 'kafka://acme/reports/daily'] })
+const ended = aLease('billing', '4', { expiresAt: now })
+
+const find = async (filter: Partial<LeaseFilter>): Promise<readonly string[]> => {
+  const leases = createMemoryLeaseStore()
+  for (const lease of [orders, soon, pattern, ended]) await leases.create(lease, 100, later(-10))
+  const all = { principal: undefined, cluster: undefined, channel: undefined }
+  return (await findLeases({ ...all, ...filter }, { leases }, now)).map(({ id }) => id.slice(-1))
+}
+
+describe('live leases are found', () => {
+  test('all of them, by principal and then by their end', async () => {
+    expect(await find({})).toEqual(['3', '2', '1'])
+  })
+
+  test('of a principal, of a cluster, and of both', async () => {
+    expect(await find({ principal: 'orders-api' })).toEqual(['2', '1'])
+    expect(await find({ cluster: 'other' })).toEqual(['2'])
+    expect(await find({ principal: 'billing', cluster: 'other' })).toEqual([])
+  })
+
+  test.each([
+    ['kafka://acme/orders/created', ['3', '2', '1']],
+    ['kafka://acme/orders/shipped', ['3']],
+    ['kafka://acme/orders/*', ['3', '2', '1']],
+    ['kafka://acme/reports/**', ['3']],
+    ['kafka://other/orders/created', []],
+  ])('of the channel %s, also where a lease holds a pattern', async (channel, expected) => {
+    expect(await find({ channel })).toEqual(expected)
+  })
+
+  test('of nothing that is no channel', async () => {
+    await expect(find({ channel: 'orders' })).rejects.toMatchObject({ exitCode: 2 })
+  })
+})
+
+test('the table says who holds what for how long', () => {
+  expect(renderLeases([soon, orders], now)).toEqual([
+    'PRINCIPAL   LEASE                                   INSTANCE  CLUSTERS     ENDS IN  CHANNELS',
+    'orders-api  lease_22222222222222222222222222222222  -         main, other  59s      kafka://acme/orders/created',
+    'orders-api  lease_11111111111111111111111111111111  pod-1     main         59m 59s  kafka://acme/orders/created',
+  ])
+  expect(renderLeases([], now)).toEqual(['no live lease'])
+})

@@ -1,0 +1,260 @@
+import { describe, expect, test } from 'vitest'
+import { planAsJson, planPolicy, renderPlan } from '../../cli/plan.ts'
+import { intentKey } from '../../shared/domain/intent.ts'
+import type { Policy } from '../../shared/domain/policy.ts'
+import {
+  createMemoryAccessStore,
+  createMemoryDirectoryStore,
+  createMemoryLeaseStore,
+} from '../../shared/store/memory.ts'
+import { aCluster, anIntent, aPolicy, now } from '../fixtures/policies.ts'
+
+const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
+
+const orders: Policy['routes'][number] = { channel: 'kafka://acme/orders/**', cluster: 'main', topic: 'orders.{**}' }
+const reports: Policy['routes'][number] = { channel: 'kafka://acme/reports/**', cluster: 'main', topic: 'reports.{**}' }
+const clusters = { main: aCluster(), other: aCluster() }
+const api = { principals: ['orders-api'], produce: ['kafka://acme/orders/**'] }
+const finance = { principals: { labels: { team: 'finance' } }, consume: ['kafka://acme/orders/**'] }
+const current: Partial<Policy> = { clusters, routes: [orders, reports], grants: [api, finance] }
+
+/** A stack with `current` in force, the named access known, and these live leases. */
+const aStack = async (policy: Partial<Policy> | null = current) => {
+  const directories = createMemoryDirectoryStore()
+  const access = createMemoryAccessStore()
+  const leases = createMemoryLeaseStore()
+  if (policy !== null) {
+    const hash = await directories.writePolicy(aPolicy(policy))
+    await directories.swapPointer(0, { policy: hash, next: undefined, denied: ['banned'] })
+  }
+  await access.request('main', 'billing', { team: 'finance' }, now)
+  let count = 0
+  const lease = async (principal: string, body: Record<string, unknown>, expiresAt = later(600)) => {
+    count += 1
+    await leases.create(
+      {
+        principal,
+        id: `lease_${String(count).padStart(32, '0')}`,
+        instance: undefined,
+        intent: intentKey(anIntent(body)),
+        clusters: ['main'],
+        channels: [],
+        directory: 'sha256:one',
+        etag: '"one"',
+        issuedAt: now,
+        expiresAt,
+        credentialExpiresAt: expiresAt,
+      },
+      100,
+      now,
+    )
+  }
+  const plan = (next: Partial<Policy>) => planPolicy(aPolicy(next), { directories, access, leases }, now)
+  return { directories, lease, plan }
+}
+
+const created = { produce: ['kafka://acme/orders/created'] }
+const readCreated = { consume: ['kafka://acme/orders/created'], client: { family: 'java' } }
+
+describe('who moves', () => {
+  test('nobody does when nothing changes', async () => {
+    const { lease, plan } = await aStack()
+    await lease('orders-api', created)
+    await lease('billing', readCreated)
+    const found = await plan(current)
+    expect(found).toMatchObject({ rules: [], access: [], notes: [], moves: { leases: 2, principals: 2, moves: [] } })
+    expect(renderPlan(found)[0]).toBe(`nothing would change: revision 1 already is ${found.to}`)
+  })
+
+  test('a principal whose grant goes away loses, and the reason says what would refuse it', async () => {
+    const { lease, plan } = await aStack()
+    await lease('orders-api', created)
+    await lease('billing', readCreated)
+    const { moves } = await plan({ ...current, grants: [api] })
+    expect(moves.moves).toEqual([
+      {
+        principal: 'billing',
+        change: 'loses',
+        action: 'consume',
+        asked: 'kafka://acme/orders/created',
+        from: 'main/orders.created',
+        to: 'rule 2: no_grant',
+        leases: 1,
+      },
+    ])
+  })
+
+  test('leases of one principal that ask for the same are counted together', async () => {
+    const { lease, plan } = await aStack()
+    await lease('orders-api', created)
+    await lease('orders-api', created)
+    const { moves } = await plan({ ...current, routes: [{ ...orders, cluster: 'other' }, reports] })
+    expect(moves.moves).toEqual([
+      {
+        principal: 'orders-api',
+        change: 'moves',
+        action: 'produce',
+        asked: 'kafka://acme/orders/created',
+        from: 'main/orders.created',
+        to: 'other/orders.created',
+        leases: 2,
+      },
+    ])
+  })
+
+  test('another topic is a move, and so is another set of topics of a pattern', async () => {
+    const { lease, plan } = await aStack()
+    await lease('orders-api', { produce: ['kafka://acme/orders/**'] })
+    const { moves } = await plan({ ...current, routes: [{ ...orders, topic: 'orders.v2.{**}' }, reports] })
+    expect(moves.moves).toMatchObject([
+      { change: 'moves', asked: 'kafka://acme/orders/**', from: 'main/orders\\..+', to: 'main/orders\\.v2\\..+' },
+    ])
+  })
+
+  test('a live lease that the policy in force would refuse gains when the next one allows it', async () => {
+    const { lease, plan } = await aStack({ ...current, grants: [] })
+    await lease('orders-api', created)
+    const { moves } = await plan(current)
+    expect(moves.moves).toMatchObject([
+      { principal: 'orders-api', change: 'gains', from: 'rule 2: no_grant', to: 'main/orders.created' },
+    ])
+  })
+
+  test('those who lose come first, then those who move', async () => {
+    const { lease, plan } = await aStack()
+    await lease('billing', readCreated)
+    await lease('orders-api', created)
+    const { moves } = await plan({ ...current, grants: [api], routes: [{ ...orders, cluster: 'other' }, reports] })
+    expect(moves.moves.map(({ principal, change }) => `${principal} ${change}`)).toEqual([
+      'billing loses',
+      'orders-api moves',
+    ])
+  })
+
+  test('labels come from where the principal was last seen', async () => {
+    const { lease, plan } = await aStack({ ...current, grants: [api] })
+    await lease('billing', readCreated)
+    await lease('stranger', readCreated)
+    const { moves } = await plan(current)
+    expect(moves.moves.map(({ principal, change }) => `${principal} ${change}`)).toEqual(['billing gains'])
+  })
+
+  test('a lease that ended and one of a principal that is denied are not replayed into a gain', async () => {
+    const { lease, plan } = await aStack({ ...current, grants: [] })
+    await lease('orders-api', created, now)
+    await lease('banned', created)
+    const { moves } = await plan({ ...current, grants: [{ ...api, principals: ['orders-api', 'banned'] }] })
+    expect(moves).toMatchObject({ leases: 1, moves: [] })
+  })
+})
+
+describe('access', () => {
+  test('is compared for principals by name and for those that were seen', async () => {
+    const { plan } = await aStack()
+    const found = await plan({ ...current, routes: [{ ...orders, cluster: 'other' }, reports] })
+    expect(planAsJson(found).access).toEqual([
+      {
+        cluster: 'main',
+        principal: 'billing',
+        add: [],
+        remove: ['group:literal:read:billing', 'topic:prefixed:read:orders.'],
+        dependsOnTopics: false,
+      },
+      {
+        cluster: 'main',
+        principal: 'orders-api',
+        add: [],
+        remove: ['topic:prefixed:write:orders.'],
+        dependsOnTopics: false,
+      },
+      {
+        cluster: 'other',
+        principal: 'orders-api',
+        add: ['topic:prefixed:write:orders.'],
+        remove: [],
+        dependsOnTopics: false,
+      },
+    ])
+  })
+
+  test('that only the topics on the cluster decide is said to be so', async () => {
+    const { plan } = await aStack()
+    const found = await plan({ ...current, routes: [{ ...orders, topic: '{**}.orders' }, reports] })
+    expect(found.access.map(({ principal, dependsOnTopics }) => `${principal} ${dependsOnTopics}`)).toEqual([
+      'billing true',
+      'orders-api true',
+    ])
+    expect(found.notes).toEqual([expect.stringContaining('access depends on the topics that exist')])
+    expect(renderPlan(found).join('\n')).toMatch(/main +orders-api +by topic/)
+  })
+})
+
+describe('notes', () => {
+  test('a cluster that still has access cannot be taken out', async () => {
+    const { directories, plan } = await aStack()
+    expect(await directories.readPointer()).toMatchObject({ revision: 1 })
+    const access = createMemoryAccessStore()
+    await access.recordApplied(
+      {
+        cluster: 'other',
+        principal: 'orders-api',
+        acls: [{ resource: 'topic', pattern: 'literal', operation: 'write', name: 'x' }],
+        policies: [],
+      },
+      now,
+    )
+    const found = await planPolicy(
+      aPolicy({ ...current, clusters: { main: aCluster() } }),
+      { directories, access, leases: createMemoryLeaseStore() },
+      now,
+    )
+    expect(found.notes).toEqual([expect.stringMatching(/^apply would refuse this: the cluster `other` still has/)])
+    expect((await plan(current)).notes).toEqual([])
+  })
+
+  test('an apply that was begun and not finished is told, unless it is this one', async () => {
+    const { directories, plan } = await aStack()
+    const { policy } = await directories.readPointer()
+    const next = { ...current, grants: [api] }
+    const hash = await directories.writePolicy(aPolicy(next))
+    await directories.swapPointer(1, { policy, next: hash, denied: [] })
+    expect((await plan(current)).notes).toEqual([
+      `an apply of ${hash} was begun and not finished; this one would take its place`,
+    ])
+    expect((await plan(next)).notes).toEqual([])
+  })
+
+  test('changed identity rules and another user prefix are told', async () => {
+    const { plan } = await aStack()
+    const identities = [{ issuer: 'https://other.acme.com', audience: 'switchboard' }]
+    expect((await plan({ ...current, identities, kafkaUserPrefix: 'x.' })).notes).toEqual([
+      expect.stringContaining('identity rules change'),
+      expect.stringContaining('every principal becomes another Kafka user'),
+    ])
+  })
+})
+
+test('before the first apply everything is added', async () => {
+  const { plan } = await aStack(null)
+  const found = await plan(current)
+  expect(found).toMatchObject({ revision: 0, from: undefined })
+  expect(new Set(found.rules.map(({ change }) => change))).toEqual(new Set(['added']))
+  expect(found.access.every(({ remove }) => remove.length === 0)).toBe(true)
+})
+
+test('a plan changes nothing', async () => {
+  const { directories, plan } = await aStack()
+  const before = await directories.readPointer()
+  const { to } = await plan({ ...current, grants: [] })
+  expect(await directories.readPointer()).toEqual(before)
+  await expect(directories.readPolicy(to)).rejects.toThrow('is incomplete')
+})
+
+test('the table shows rules, access and who moves', async () => {
+  const { lease, plan } = await aStack()
+  await lease('orders-api', created)
+  const text = renderPlan(await plan({ ...current, routes: [{ ...orders, cluster: 'other' }, reports] })).join('\n')
+  expect(text).toContain('  changed  routes[0]  kafka://acme/orders/**  cluster: main -> other')
+  expect(text).toMatch(/ {2}other +orders-api +add +write topic orders\.\*/)
+  expect(text).toMatch(/who moves, of 1 live leases of 1 principals\n.*\n {2}orders-api +moves +1 +produce /)
+})

@@ -1,0 +1,67 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { CommandError } from '../../cli/command-error.ts'
+import { readPolicy } from '../../cli/read-policy.ts'
+import { now } from '../fixtures/policies.ts'
+
+const policy = (issuer: string, more = ''): string => `identities:
+  - { issuer: "${issuer}", audience: switchboard }
+clusters:
+  main: { provider: kafka, bootstrap: "kafka-1:9093", auth: [jwt], admin: { secret: main } }
+grants: []
+routes:
+  - { channel: "kafka://acme/**", cluster: main, topic: "{path}" }
+${more}`
+
+const read = async (text: string) => {
+  const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml')
+  writeFileSync(file, text)
+  const told: string[] = []
+  let opened = 0
+  const outcome = await readPolicy(
+    file,
+    async () => {
+      opened += 1
+      return { issuerUrl: 'https://switchboard.acme.com' }
+    },
+    { now, complain: (line) => void told.push(line.replace(file, 'policy.yaml')) },
+  ).catch((error: unknown) => error)
+  return { outcome, told, opened }
+}
+
+test('a policy without faults is read, and nothing is told', async () => {
+  const { outcome, told } = await read(policy('https://login.acme.com'))
+  expect(outcome).toMatchObject({ policy: { grants: [] }, stack: { issuerUrl: 'https://switchboard.acme.com' } })
+  expect(told).toEqual([])
+})
+
+test('a faulty policy is refused before the stack is opened', async () => {
+  const { outcome, told, opened } = await read('identities: []')
+  expect(outcome).toBeInstanceOf(CommandError)
+  expect(told.length).toBeGreaterThan(0)
+  expect(opened).toBe(0)
+})
+
+test('the issuer of the stack itself is refused where it stands in the file', async () => {
+  const { outcome, told } = await read(policy('https://switchboard.acme.com'))
+  expect(outcome).toMatchObject({ message: expect.stringMatching(/ has a problem; nothing was changed$/) })
+  expect(told).toEqual([expect.stringMatching(/^policy\.yaml:2:15 identities\[0\]\.issuer: /)])
+})
+
+test('a warning is told with its place and refuses nothing', async () => {
+  const { outcome, told } = await read(
+    policy('https://login.acme.com', '  - { channel: "kafka://acme/orders", cluster: main, topic: "{path}" }\n'),
+  )
+  expect(outcome).toHaveProperty('policy')
+  expect(told).toEqual([
+    expect.stringMatching(/^policy\.yaml:8:16 warning: routes\[1\]\.channel: never decides: `routes\[0\]`/),
+  ])
+})
+
+test('a file that is not there is named', async () => {
+  await expect(
+    readPolicy('no-such.yaml', async () => ({ issuerUrl: '' }), { now, complain: () => undefined }),
+  ).rejects.toThrow('cannot read `no-such.yaml`; name a policy file')
+})

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  GetSecretValueCommand,
+  ListSecretVersionIdsCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+  UpdateSecretVersionStageCommand,
+} from '@aws-sdk/client-secrets-manager'
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseDocument } from 'yaml'
+import { awsEnvironment, trustAuthority } from '../../local/emulator.ts'
+import { mintWorkloadToken } from '../../local/issuer.ts'
+import { nodeFile, root } from '../../local/paths.ts'
+import { cleanEnvironment, runCommand } from '../../local/processes.ts'
+import { readStackState } from '../../local/state.ts'
+
+// What the deployed roles let the functions and the command do, each through what somebody wants from it.
+
+const state = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
+trustAuthority(readFileSync(state.caFile, 'utf8'))
+const { aws, switchboard, clusters } = state
+const settings = {
+  region: aws.region,
+  endpoint: aws.endpointUrl,
+  credentials: { accessKeyId: aws.accessKeyId, secretAccessKey: aws.secretAccessKey },
+}
+const secrets = new SecretsManagerClient(settings)
+const sqs = new SQSClient(settings)
+const created = 'kafka://payments.acme.com/orders/created'
+const daily = 'kafka://payments.acme.com/reports/daily'
+const cap = 2
+
+const some = (name: string): string => `${name}-${randomUUID().slice(0, 8)}`
+
+type Answer = { readonly status: number; readonly code?: string; readonly lease?: { readonly id: string } }
+
+const ask = async (principal: string, team: string, intent: Record<string, unknown>): Promise<Answer> => {
+  const response = await fetch(`${switchboard.url}/v1/resolve`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${await mintWorkloadToken(state, { principal, claims: { team } })}`,
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify(intent),
+  })
+  return { status: response.status, ...Object(await response.json()) }
+}
+
+const release = async (principal: string, id: string): Promise<number> => {
+  const authorization = `Bearer ${await mintWorkloadToken(state, { principal })}`
+  const options = { method: 'DELETE', headers: { authorization } }
+  return (await fetch(`${switchboard.url}/v1/leases/${id}`, options)).status
+}
+
+const until = async <T>(look: () => Promise<T>, isEnough: (found: T) => boolean, timeoutMs = 15_000): Promise<T> => {
+  const deadline = Date.now() + timeoutMs
+  for (;;) {
+    const found = await look()
+    if (isEnough(found) || Date.now() > deadline) return found
+    await delay(250)
+  }
+}
+
+const isAnswered = ({ status }: Answer): boolean => status === 200
+
+const apply = (policyFile: string): Promise<void> =>
+  runCommand({
+    name: 'switchboard apply',
+    file: nodeFile,
+    args: [join(root, 'cli/switchboard.ts'), 'apply', policyFile, '--stack', switchboard.stackName, '--wait', '15'],
+    env: cleanEnvironment(awsEnvironment(aws, state.caFile)),
+    cwd: root,
+    log: join(state.logDirectory, 'roles-apply.log'),
+  })
+
+const named = some('named')
+
+beforeAll(async () => {
+  const policy = parseDocument(readFileSync(state.policyFile, 'utf8'))
+  policy.addIn(['grants'], { principals: [named], produce: [created], consume: [created] })
+  policy.set('limits', { leasesPerPrincipal: cap })
+  const policyFile = join(state.runDirectory, 'roles-policy.yaml')
+  writeFileSync(policyFile, policy.toString({ lineWidth: 0 }), { mode: 0o600 })
+  await apply(policyFile)
+  await until(() => ask(named, 'none', { produce: [created], client: { instance: 'ready' } }), isAnswered)
+})
+
+afterAll(() => apply(state.policyFile))
+
+test('the operator role puts a policy in force, and whom it names has access before it is', async () => {
+  expect(await ask(named, 'none', { produce: [created], client: { instance: 'ready' } })).toMatchObject({ status: 200 })
+})
+
+test('resolve gives a lease, renews it, releases it, and stops at the cap that the policy sets', async () => {
+  await until(() => ask(named, 'none', { produce: [created], client: { instance: 'ready' } }), isAnswered)
+  const second = await ask(named, 'none', { produce: [created], client: { instance: 'second' } })
+  expect(second).toMatchObject({ status: 200 })
+  const id = second.lease?.id ?? ''
+
+  const renewed = await ask(named, 'none', { produce: [created], lease: id, client: { instance: 'second' } })
+  const third = await ask(named, 'none', { produce: [created], client: { instance: 'third' } })
+  const released = await release(named, id)
+  const afterwards = await ask(named, 'none', { produce: [created], client: { instance: 'third' } })
+
+  expect(renewed).toMatchObject({ status: 200, lease: { id } })
+  expect(third).toMatchObject({ status: 429, code: 'rate_limited' })
+  expect(released).toBe(204)
+  expect(afterwards).toMatchObject({ status: 200 })
+})
+
+test('rotate makes the access of somebody it never saw, and resolve waits for it', async () => {
+  const principal = some('first-seen')
+
+  const first = await ask(principal, 'finance', { consume: [created] })
+  const last = await until(() => ask(principal, 'finance', { consume: [created] }), isAnswered)
+
+  expect(first).toMatchObject({ status: 503, code: 'credential_not_ready' })
+  expect(last).toMatchObject({ status: 200 })
+})
+
+test('rotate tries a message again soon after it failed, while others go on', async () => {
+  const { secretArn } = clusters.analytics.admin
+  const { SecretString: right = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: secretArn }))
+  await secrets.send(new PutSecretValueCommand({ SecretId: secretArn, SecretString: 'not what it should be' }))
+  const principal = some('tried-again')
+  const askAgain = () => ask(principal, 'analytics', { consume: [daily] })
+  try {
+    expect(await askAgain()).toMatchObject({ status: 503, code: 'credential_not_ready' })
+    // a message behind it that is done says that it was tried and has failed
+    const other = some('meanwhile')
+    expect(await until(() => ask(other, 'finance', { consume: [created] }), isAnswered)).toMatchObject({ status: 200 })
+    expect(await askAgain()).toMatchObject({ status: 503 })
+  } finally {
+    await secrets.send(new PutSecretValueCommand({ SecretId: secretArn, SecretString: right }))
+  }
+
+  // the message comes back after 2, 4, 8, ... seconds; left alone it would take minutes
+  expect(await until(askAgain, isAnswered, 30_000)).toMatchObject({ status: 200 })
+})
+
+test('rotate makes a signing key where there is none', async () => {
+  const SecretId = switchboard.outputs.SigningKeySecretArn ?? ''
+  const currentVersion = async (): Promise<string | undefined> => {
+    const { Versions = [] } = await secrets.send(new ListSecretVersionIdsCommand({ SecretId, IncludeDeprecated: true }))
+    return Versions.find(({ VersionStages }) => VersionStages?.includes('AWSCURRENT'))?.VersionId
+  }
+  const move = (to: string | undefined, from: string | undefined) =>
+    secrets.send(
+      new UpdateSecretVersionStageCommand({
+        SecretId,
+        VersionStage: 'AWSCURRENT',
+        ...(from !== undefined && { RemoveFromVersionId: from }),
+        ...(to !== undefined && { MoveToVersionId: to }),
+      }),
+    )
+  const before = await currentVersion()
+  await move(undefined, before)
+  try {
+    expect(await currentVersion()).toBeUndefined()
+
+    await sqs.send(
+      new SendMessageCommand({
+        QueueUrl: switchboard.outputs.QueueUrl,
+        MessageBody: JSON.stringify({ kind: 'ensure-keys' }),
+        MessageGroupId: 'signing-keys',
+        MessageDeduplicationId: randomUUID(),
+      }),
+    )
+
+    expect(await until(currentVersion, (version) => version !== undefined)).toEqual(expect.any(String))
+  } finally {
+    // the key that brokers know; resolve has held it all the while
+    await move(before, await currentVersion())
+  }
+})

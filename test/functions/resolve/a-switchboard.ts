@@ -1,0 +1,224 @@
+import { createHash } from 'node:crypto'
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
+import { SignJWT } from 'jose'
+import { createHandler } from '../../../functions/resolve/handler.ts'
+import { createResolve } from '../../../functions/resolve/resolve.ts'
+import { createRoutes } from '../../../functions/resolve/routes.ts'
+import { createApplyAccess } from '../../../functions/rotate/apply-access.ts'
+import type { Policy } from '../../../shared/domain/policy.ts'
+import { createAuthenticator } from '../../../shared/identity/authenticator.ts'
+import { createIssuerKeys } from '../../../shared/identity/issuer-keys.ts'
+import type { SigningKeys } from '../../../shared/secrets/signing-key-store.ts'
+import type { AccessStore } from '../../../shared/store/access-store.ts'
+import { createDirectoryCache } from '../../../shared/store/directory-cache.ts'
+import type { LeaseStore } from '../../../shared/store/lease-store.ts'
+import {
+  createMemoryAccessStore,
+  createMemoryDirectoryStore,
+  createMemoryLeaseStore,
+} from '../../../shared/store/memory.ts'
+import type { Message } from '../../../shared/store/queue.ts'
+import { aPolicy, now } from '../../fixtures/policies.ts'
+import { recordTelemetry } from '../../fixtures/recorded-telemetry.ts'
+import { createSigningKey, createSigningKeys } from '../../fixtures/signing-keys.ts'
+import { simulateKafka } from '../../fixtures/simulated-kafka.ts'
+
+export const issuerUrl = 'https://switchboard.acme.com'
+export const workloadIssuer = 'https://login.acme.com'
+export const created = 'kafka://acme/orders/created'
+
+export const ordersPolicy = aPolicy({
+  grants: [
+    {
+      principals: ['orders-api'],
+      produce: ['kafka://acme/orders/**'],
+      consume: ['kafka://acme/orders/**'],
+      groups: ['orders-*'],
+      maxLease: '30m',
+    },
+    { principals: { labels: { team: 'finance' } }, consume: ['kafka://acme/orders/**'] },
+  ],
+})
+
+const workloadKey = createSigningKey('workload-1')
+
+/** A token of the workload issuer. */
+export const tokenFor = (sub: string, claims: Record<string, unknown> = {}): Promise<string> =>
+  new SignJWT({ iss: workloadIssuer, aud: 'switchboard', sub, iat: seconds(now), exp: seconds(now) + 7200, ...claims })
+    .setProtectedHeader({ alg: 'ES256', kid: workloadKey.kid })
+    .sign(workloadKey.privateKey)
+
+const seconds = (time: Date): number => Math.floor(time.getTime() / 1000)
+
+/** The issuer's two documents; everything else about its keys is real. */
+const fetchOfIssuer: typeof fetch = async (input) => {
+  const path = new URL(String(input)).pathname
+  return Response.json(
+    path === '/keys'
+      ? { keys: [workloadKey.publicJwk] }
+      : { issuer: workloadIssuer, jwks_uri: `${workloadIssuer}/keys` },
+  )
+}
+
+export type Answer = {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Record<string, unknown> & { readonly [member: string]: unknown }
+  readonly text: string
+}
+
+export type Request = {
+  readonly method?: string
+  readonly path?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: unknown
+  readonly base64?: boolean
+  readonly roleArn?: string
+}
+
+export const eventOf = ({
+  method = 'POST',
+  path = '/v1/resolve',
+  headers = {},
+  body,
+  base64,
+  roleArn,
+}: Request): APIGatewayProxyEventV2 => ({
+  version: '2.0',
+  routeKey: '$default',
+  rawPath: path,
+  rawQueryString: '',
+  headers,
+  isBase64Encoded: base64 ?? false,
+  ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  requestContext: {
+    accountId: '111122223333',
+    apiId: 'api',
+    domainName: 'switchboard.acme.com',
+    domainPrefix: 'switchboard',
+    http: { method, path, protocol: 'HTTP/1.1', sourceIp: '192.0.2.1', userAgent: 'test' },
+    requestId: 'request-1',
+    routeKey: '$default',
+    stage: '$default',
+    time: '',
+    timeEpoch: 0,
+    ...(roleArn === undefined ? {} : { authorizer: { iam: { userArn: roleArn } } }),
+  },
+})
+
+export type SwitchboardOptions = {
+  readonly policy?: Policy | undefined
+  readonly leases?: (real: LeaseStore) => LeaseStore
+  readonly access?: (real: AccessStore) => AccessStore
+  readonly send?: (message: Message) => Promise<void>
+  readonly signingKeys?: () => Promise<SigningKeys>
+}
+
+/** The resolve function as it is deployed, over memory stores, with rotate's work beside it on a simulated cluster. */
+export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
+  let time = now
+  const clock = () => time
+  const telemetry = recordTelemetry()
+  const directories = createMemoryDirectoryStore()
+  const realLeases = createMemoryLeaseStore()
+  const realAccess = createMemoryAccessStore()
+  const leases = options.leases?.(realLeases) ?? realLeases
+  const access = options.access?.(realAccess) ?? realAccess
+  const keys = createSigningKeys()
+  const signingKeys = options.signingKeys ?? (async () => keys)
+  const messages: Message[] = []
+  const send = options.send ?? (async (message: Message) => void messages.push(message))
+  const kafka = simulateKafka()
+
+  const apply = async (policy: Policy, denied: readonly string[] = []): Promise<void> => {
+    const { revision } = await directories.readPointer()
+    const hash = await directories.writePolicy(policy)
+    await directories.swapPointer(revision, { policy: hash, next: undefined, denied })
+  }
+  const policy = 'policy' in options ? options.policy : ordersPolicy
+  if (policy !== undefined) await apply(policy)
+
+  const handler = createHandler(
+    createRoutes({
+      issuerUrl,
+      directories: createDirectoryCache(directories, clock, () => {}),
+      authenticate: createAuthenticator({
+        issuerKeys: createIssuerKeys({ fetch: fetchOfIssuer, clock, development: false, onFailure: () => {} }),
+        clientDigests: async () => new Map([['legacy', [createHash('sha256').update('s3cret').digest()]]]),
+        ownIssuer: issuerUrl,
+        clock,
+      }),
+      resolve: createResolve({
+        issuerUrl,
+        access,
+        leases,
+        queue: { send },
+        signingKeys,
+        telemetry,
+        clock,
+        random: () => 0.5,
+      }),
+      signingKeys,
+      leases,
+      clock,
+    }),
+    telemetry,
+  )
+
+  const answerTo = async (event: unknown): Promise<Answer> => {
+    const result = (await handler(event as APIGatewayProxyEventV2, {} as Context)) as APIGatewayProxyStructuredResultV2
+    const text = result.body ?? ''
+    return {
+      status: result.statusCode ?? 0,
+      headers: result.headers as Record<string, string>,
+      body: text === '' ? {} : JSON.parse(text),
+      text,
+    }
+  }
+
+  const applyAccess = createApplyAccess({
+    directories,
+    access: realAccess,
+    openAdmin: kafka.open,
+    telemetry: recordTelemetry(),
+    clock,
+  })
+
+  return {
+    telemetry,
+    messages,
+    kafka,
+    keys,
+    leases: realLeases,
+    access: realAccess,
+    directories,
+    apply,
+    answerTo,
+    setTime: (after: number) => {
+      time = new Date(now.getTime() + after * 1000)
+    },
+    /** What rotate does for a message. */
+    prepare: (principal: string, cluster = 'main') => applyAccess(cluster, [principal]),
+    request: (request: Request) => answerTo(eventOf(request)),
+    resolve: async (
+      body: unknown,
+      {
+        as = 'orders-api',
+        claims = {},
+        headers = {},
+      }: { as?: string; claims?: Record<string, unknown>; headers?: Record<string, string> } = {},
+    ) =>
+      answerTo(
+        eventOf({
+          headers: {
+            authorization: `Bearer ${await tokenFor(as, claims)}`,
+            'content-type': 'application/json',
+            ...headers,
+          },
+          body,
+        }),
+      ),
+  }
+}
+
+export type Switchboard = Awaited<ReturnType<typeof aSwitchboard>>
