@@ -6,7 +6,10 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{architecture,domain,functions,identity,http,store,clusters,secrets,cli,local,docs}/**/*.test.ts', 'test/*.test.ts'],
+          include: [
+            'test/{architecture,domain,functions,identity,http,store,clusters,secrets,cli,local,docs}/**/*.test.ts',
+            'test/*.test.ts',
+          ],
           testTimeout: 20_000,
         },
       },
