@@ -24,6 +24,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      { test: { name: 'aftermath', include: ['test/aftermath/**/*.test.ts'], testTimeout: 60_000 } },
     ],
   },
 })

@@ -1,11 +1,11 @@
 // A small OIDC issuer for workloads: discovery, keys, and tokens for whoever asks on this machine. For a laptop only.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import { type CryptoKey, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose'
 import * as z from 'zod'
 import { claimsOf } from './issuer-claims.ts'
 
-const { ISSUER_PORT = '', ISSUER_KEYS_FILE = '', ISSUER_AUDIENCE = '' } = process.env
+const { ISSUER_PORT = '', ISSUER_KEYS_FILE = '', ISSUER_AUDIENCE = '', ISSUER_MINTED_FILE = '' } = process.env
 const issuer = `http://127.0.0.1:${ISSUER_PORT}`
 const algorithms = ['RS256', 'ES256', 'EdDSA'] as const
 
@@ -53,7 +53,7 @@ const mint = async (body: string): Promise<string> => {
   const key = keys.get(algorithm)
   if (key === undefined) throw new Error(`no key for \`${algorithm}\``)
   const now = Math.floor(Date.now() / 1000)
-  return new SignJWT({ ...claimsOf(principal), ...claims })
+  const token = await new SignJWT({ ...claimsOf(principal), ...claims })
     .setProtectedHeader({ alg: algorithm, kid: key.kid, typ: 'JWT' })
     .setIssuer(issuer)
     .setSubject(principal)
@@ -62,6 +62,9 @@ const mint = async (body: string): Promise<string> => {
     .setExpirationTime(now + expiresInSeconds)
     .setJti(crypto.randomUUID())
     .sign(key.privateKey)
+  // the tests search every log for every token there ever was
+  appendFileSync(ISSUER_MINTED_FILE, `${token}\n`, { mode: 0o600 })
+  return token
 }
 
 const readBody = async (request: IncomingMessage): Promise<string> => {

@@ -17,6 +17,9 @@ export type TokenRequest = {
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
+/** Every token that the issuer of a stack minted, a line each. */
+export const mintedTokensFile = (runDirectory: string): string => join(runDirectory, 'minted-tokens')
+
 const answers = async (url: string): Promise<boolean> => {
   try {
     return (await fetch(url, { signal: AbortSignal.timeout(1000) })).ok
@@ -44,6 +47,7 @@ export const startIssuer = async ({
     env: cleanEnvironment({
       ISSUER_PORT: String(port),
       ISSUER_KEYS_FILE: join(runDirectory, 'issuer-keys.json'),
+      ISSUER_MINTED_FILE: mintedTokensFile(runDirectory),
       ISSUER_AUDIENCE: workloadAudience,
     }),
     cwd: runDirectory,

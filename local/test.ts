@@ -103,6 +103,8 @@ const runAll = async (context: Context): Promise<TestCount> => {
     const count = await runProjects(context, ['e2e'], testEnvironment(state))
     const seen = count.failed > 0 ? [`the logs of its stack: ${state.logDirectory}`] : []
     counts.push({ ...count, failures: [...count.failures, ...seen] })
+    // last, because it reads what all others left in logs
+    counts.push(await runProjects(context, ['aftermath'], testEnvironment(state)))
   } catch (error) {
     signal.throwIfAborted()
     reportFailure(terminal, error)

@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { trustAuthority } from '../../local/emulator.ts'
+import { saveFunctionLogs } from '../../local/function-logs.ts'
+import { mintedTokensFile } from '../../local/issuer.ts'
+import { localFolder } from '../../local/paths.ts'
+import { readStackState } from '../../local/state.ts'
+
+// Runs after everything else and searches whatever was logged for whatever was secret.
+
+const state = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
+trustAuthority(readFileSync(state.caFile, 'utf8'))
+const { aws } = state
+const functionsLog = join(state.logDirectory, 'functions.log')
+
+type Secret = { readonly name: string; readonly text: string }
+
+const filesIn = (folder: string): readonly string[] =>
+  readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(folder, entry.name))
+
+/** As it is, and as base64, a URL or JSON would carry it. */
+const spellings = (text: string): readonly string[] => {
+  const bytes = Buffer.from(text)
+  // base64 of a text depends on where it starts; cut to what every reader of that alignment would find
+  const aligned = [0, 1, 2].map((skip) => bytes.subarray(skip, skip + 3 * Math.floor((bytes.length - skip) / 3)))
+  return [
+    text,
+    ...aligned.flatMap((part) => [part.toString('base64'), part.toString('base64url')]),
+    encodeURIComponent(text),
+    JSON.stringify(text).slice(1, -1),
+  ]
+}
+
+let logs: readonly { readonly file: string; readonly text: string }[] = []
+let secrets: readonly Secret[] = []
+
+beforeAll(async () => {
+  await saveFunctionLogs(state, functionsLog)
+  logs = [...filesIn(state.logDirectory), ...filesIn(join(localFolder, 'test-results'))].map((file) => ({
+    file,
+    text: readFileSync(file, 'utf8'),
+  }))
+  const { SecretString = '' } = await new SecretsManagerClient({
+    region: aws.region,
+    endpoint: aws.endpointUrl,
+    credentials: { accessKeyId: aws.accessKeyId, secretAccessKey: aws.secretAccessKey },
+  }).send(new GetSecretValueCommand({ SecretId: state.switchboard.outputs.SigningKeySecretArn }))
+  const { keys }: { keys: { privateKey: string }[] } = JSON.parse(SecretString)
+  secrets = [
+    { name: 'the admin password of Kafka', text: state.clusters.payments.admin.password },
+    ...keys.flatMap(({ privateKey }) =>
+      privateKey
+        .split('\n')
+        .filter((line) => line.length > 40)
+        .map((text) => ({ name: 'our signing key', text })),
+    ),
+    // the signature makes a token usable; claims and header alone do not
+    ...readFileSync(mintedTokensFile(state.runDirectory), 'utf8')
+      .trim()
+      .split('\n')
+      .map((token) => ({ name: 'a workload token', text: token.split('.')[2] ?? '' })),
+  ]
+}, 60_000)
+
+describe('everything that was logged', () => {
+  test('is there to be searched: decisions, refusals and hundreds of secrets', () => {
+    const said = logs.find(({ file }) => file === functionsLog)?.text ?? ''
+    expect(said).toContain('"audit"')
+    expect(said).toContain('request refused')
+    expect(secrets.length).toBeGreaterThan(20)
+    expect(secrets.every(({ text }) => text.length >= 16)).toBe(true)
+  })
+
+  test('holds no secret that was used, in any spelling', () => {
+    const found = secrets.flatMap(({ name, text }) =>
+      spellings(text).flatMap((spelling) =>
+        logs.filter((log) => log.text.includes(spelling)).map(({ file }) => `${name} in ${file}`),
+      ),
+    )
+    expect([...new Set(found)]).toEqual([])
+  })
+
+  test('holds nothing that has the shape of a signed token', () => {
+    const token = /eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{40,}/
+    expect(logs.filter(({ text }) => token.test(text)).map(({ file }) => file)).toEqual([])
+  })
+})
