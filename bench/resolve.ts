@@ -6,16 +6,14 @@ import { interleave, median, medianRatio } from './measure.ts'
 import { ask, bodyOf, createReadyAccessStore, eventOf, type Send, startResolveHandler, teamOf } from './resolve-handler.ts'
 
 const callers = 500
-const times = 200
-const rounds = 25
-const warmUp = 10
+const rounds = 1_500
+const warmUp = 3_000
 
-/** Sends and looks at the status only, so that the figure is that of the handler. */
-const sendAll = async (send: Send, events: readonly (() => Parameters<Send>[0])[], status: number): Promise<void> => {
-  for (const event of events) {
-    const { statusCode } = await send(event())
-    if (statusCode !== status) throw new Error(`resolve answered \`${statusCode}\`, expected \`${status}\``)
-  }
+/** @throws Error when there is nothing at that place */
+const at = <T>(list: readonly T[], index: number): T => {
+  const found = list[index]
+  if (found === undefined) throw new Error(`there is nothing at \`${index}\``)
+  return found
 }
 
 export const measure = async (): Promise<readonly Figure[]> => {
@@ -25,50 +23,46 @@ export const measure = async (): Promise<readonly Figure[]> => {
     leases: createMemoryLeaseStore(),
   })
   const mint = (caller: number): string => issuer.mint({ sub: `service-${caller}`, team: teamOf(caller) })
-  const indices = Array.from({ length: times }, (_, at) => at)
+  const callerOf = (round: number): number => round % callers
 
   // made beforehand: minting is no part of the figures
-  const fresh = Array.from({ length: warmUp + rounds }, (_, round) =>
-    indices.map((at) => {
-      const token = mint(at)
-      const body = bodyOf({ caller: at, instance: `first-${round}-${at}` })
-      return () => eventOf(token, body)
-    }),
-  )
-  const strangers = Array.from({ length: warmUp + rounds }, () => indices.map(mint))
+  const fresh = Array.from({ length: warmUp + rounds }, (_, round) => ({
+    token: mint(callerOf(round)),
+    body: bodyOf({ caller: callerOf(round), instance: `first-${round}` }),
+  }))
+  const strangers = fresh.map((_, round) => mint(callerOf(round)))
   const seen = await Promise.all(
-    indices.map(async (at) => {
-      const token = mint(at)
-      const { lease, etag } = await ask(send, { token, caller: at, instance: `seen-${at}` })
-      const body = bodyOf({ caller: at, instance: `seen-${at}`, lease })
-      return { renewal: () => eventOf(token, body), unchanged: () => eventOf(token, body, etag) }
+    Array.from({ length: callers }, async (_, caller) => {
+      const token = mint(caller)
+      const instance = `seen-${caller}`
+      const { lease, etag } = await ask(send, { token, caller, instance })
+      return { token, body: bodyOf({ caller, instance, lease }), etag }
     }),
   )
-  const renewals = seen.map(({ renewal }) => renewal)
-  const unchanged = seen.map((each) => each.unchanged)
+  const seenOf = (round: number) => at(seen, callerOf(round))
+  const sendFor = async (status: number, event: Parameters<Send>[0]): Promise<void> => {
+    const { statusCode } = await send(event)
+    if (statusCode !== status) throw new Error(`resolve answered \`${statusCode}\`, expected \`${status}\``)
+  }
 
   const { privateKey } = await generateKeyPair('ES256')
   const cpu = await interleave(
     {
       sign: {
-        times,
-        run: async () => {
-          for (let at = 0; at < times; at++)
-            await new SignJWT({ sub: 'sb.service', lease: 'lease_00000000000000000000000000000000' })
-              .setProtectedHeader({ alg: 'ES256', kid: 'key', typ: 'JWT' })
-              .sign(privateKey)
-        },
+        run: () =>
+          new SignJWT({ sub: 'sb.service', lease: 'lease_00000000000000000000000000000000' })
+            .setProtectedHeader({ alg: 'ES256', kid: 'key', typ: 'JWT' })
+            .sign(privateKey),
       },
       verify: {
-        times,
-        run: async (round) => {
-          for (const token of strangers[round] ?? [])
-            await jwtVerify(token, issuer.publicKey, { issuer: issuer.issuer, audience: 'switchboard' })
-        },
+        run: (round) =>
+          jwtVerify(at(strangers, round), issuer.publicKey, { issuer: issuer.issuer, audience: 'switchboard' }),
       },
-      first: { times, run: (round) => sendAll(send, fresh[round] ?? [], 200) },
-      seen: { times, run: () => sendAll(send, renewals, 200) },
-      unchanged: { times, run: () => sendAll(send, unchanged, 304) },
+      first: { run: (round) => sendFor(200, eventOf(at(fresh, round).token, at(fresh, round).body)) },
+      seen: { run: (round) => sendFor(200, eventOf(seenOf(round).token, seenOf(round).body)) },
+      unchanged: {
+        run: (round) => sendFor(304, eventOf(seenOf(round).token, seenOf(round).body, seenOf(round).etag)),
+      },
     },
     { rounds, warmUp },
   )

@@ -37,6 +37,16 @@ const uniqueTargets = (targets: readonly Target[]): readonly Target[] => [
   ...new Map(targets.map((target) => [targetKey(target), target])).values(),
 ]
 
+/** Whose access still covers another policy: an apply that was killed after its flip left removals to be queued. */
+const withAccessOfOthers = async (
+  hash: string,
+  clusters: readonly string[],
+  access: ApplyDeps['access'],
+): Promise<readonly Target[]> => {
+  const known = (await Promise.all(clusters.map((cluster) => access.list(cluster)))).flat()
+  return known.filter(({ policies }) => policies.some((policy) => policy !== hash))
+}
+
 /**
  * Additions, flip, removals: nothing that was promised stops working before, and nothing new is promised before it works.
  * Killed anywhere, the policy that was in force still is, and the same command picks up where it stopped.
@@ -47,6 +57,9 @@ export const applyPolicy = async (policy: Policy, deps: ApplyDeps): Promise<'app
   let pointer = await directories.readPointer()
   if (pointer.policy === hash && pointer.next === undefined) {
     report(`unchanged: revision ${pointer.revision} already is ${hash}`)
+    const unfinished = await withAccessOfOthers(hash, Object.keys(policy.clusters), access)
+    await queueAll(unfinished)
+    if (unfinished.length > 0) report(`removals of ${unfinished.length} principals queued`)
     return 'unchanged'
   }
   const now = clock()
@@ -77,8 +90,7 @@ export const applyPolicy = async (policy: Policy, deps: ApplyDeps): Promise<'app
 
   const named = namedTargets(next, now)
   const additions = uniqueTargets([...named, ...known.filter(({ cluster }) => next.clusters.has(cluster))])
-  for (const target of additions)
-    await queue.send({ kind: 'access', cluster: target.cluster, principal: target.principal })
+  await queueAll(additions)
   report(`access of ${additions.length} principals queued`)
   await waitForAccess(named, hash)
 
@@ -91,10 +103,13 @@ export const applyPolicy = async (policy: Policy, deps: ApplyDeps): Promise<'app
     ...(current === undefined ? [] : namedTargets(current, now)).filter(({ cluster }) => next.clusters.has(cluster)),
     ...known.filter(({ cluster }) => next.clusters.has(cluster)),
   ])
-  for (const target of removals)
-    await queue.send({ kind: 'access', cluster: target.cluster, principal: target.principal })
+  await queueAll(removals)
   if (removals.length > 0) report(`removals of ${removals.length} principals queued`)
   return 'applied'
+
+  async function queueAll(targets: readonly Target[]): Promise<void> {
+    for (const { cluster, principal } of targets) await queue.send({ kind: 'access', cluster, principal })
+  }
 
   async function waitForAccess(targets: readonly Target[], policyHash: string): Promise<void> {
     const deadline = clock().getTime() + waitSeconds * 1000

@@ -1,7 +1,8 @@
 import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml'
 import { quoted } from '../shared/domain/channel.ts'
 import { compileDirectory, type Directory } from '../shared/domain/directory.ts'
-import { type Policy, type PolicyIssue, policySchema } from '../shared/domain/policy.ts'
+import { type Pin, pinClusters } from '../shared/domain/pin-clusters.ts'
+import { type Policy, type PolicyIssue, policyFileSchema } from '../shared/domain/policy.ts'
 import { checkPolicy } from '../shared/domain/policy-checks.ts'
 import { schemaIssues } from './schema-issues.ts'
 
@@ -12,6 +13,8 @@ export type PolicyFile =
   | {
       readonly ok: true
       readonly policy: Policy
+      /** What its selectors were found to mean. */
+      readonly pins: readonly Pin[]
       readonly directory: Directory
       /** Issues that are found later, in their order in the file. */
       readonly locate: (issues: readonly PolicyIssue[]) => readonly FileIssue[]
@@ -106,9 +109,11 @@ export const parsePolicyFile = (text: string): PolicyFile => {
     issues.map((issue) => issueAt(issue, 'value')).sort(byPosition)
 
   const value: unknown = document.toJS()
-  const parsed = policySchema.safeParse(value)
+  const parsed = policyFileSchema.safeParse(value)
   if (!parsed.success) return refuse(schemaIssues(parsed.error, value).map((issue) => issueAt(issue, issue.of)))
-  const { directory, issues } = compileDirectory(parsed.data, '')
-  const all = issues.length > 0 ? issues : checkPolicy(parsed.data, directory)
-  return all.length > 0 ? refuse(locate(all)) : { ok: true, policy: parsed.data, directory, locate }
+  const { policy, pins, issues: unpinned } = pinClusters(parsed.data)
+  if (unpinned.length > 0) return refuse(locate(unpinned))
+  const { directory, issues } = compileDirectory(policy, '')
+  const all = issues.length > 0 ? issues : checkPolicy(policy, directory)
+  return all.length > 0 ? refuse(locate(all)) : { ok: true, policy, pins, directory, locate }
 }

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import * as z from 'zod'
-import { policySchema } from '../shared/domain/policy.ts'
+import { policyFileSchema } from '../shared/domain/policy.ts'
 
 /** The policy as JSON Schema, for editors. What it cannot say, `switchboard plan` does. */
 export const policyJsonSchema = (): z.core.JSONSchema.JSONSchema => ({
-  ...z.toJSONSchema(policySchema, { io: 'input' }),
+  ...z.toJSONSchema(policyFileSchema, { io: 'input' }),
   title: 'Switchboard policy',
   description: 'Who may use which Kafka channels, and where these channels are.',
 })

@@ -40,6 +40,8 @@ export const readPolicy = async <Opened extends { readonly issuerUrl: string }>(
   const stack = await openStack()
   const issues = checkPolicyForIssuer(parsed.directory, stack.issuerUrl)
   if (issues.length > 0) throw refuse(parsed.locate(issues))
+  const pinned = parsed.pins.map(({ path, cluster }) => ({ path, detail: `the cluster is \`${cluster}\`` }))
+  tell(parsed.locate(pinned), 'pinned: ')
   tell(parsed.locate(warnAboutPolicy(parsed.directory, now)), 'warning: ')
   return { policy: parsed.policy, stack }
 }

@@ -6,6 +6,7 @@ import { Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-l
 import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
 import type { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
+import { bundling, nodeOptions } from './bundling.ts'
 import { logGroup } from './logs.ts'
 import { allow } from './permissions.ts'
 
@@ -50,20 +51,16 @@ export class SwitchboardFunction<Env extends Readonly<Record<string, string>>> e
       architecture: Architecture.ARM_64,
       memorySize,
       timeout,
-      environment: { ...environment, NODE_OPTIONS: '--enable-source-maps' },
+      environment: { ...environment, NODE_OPTIONS: nodeOptions },
       logGroup: logs,
       // our own lines are JSON and go to stdout, which Lambda does not wrap; its own lines become JSON too
       loggingFormat: LoggingFormat.JSON,
       tracing: Tracing.ACTIVE,
       ...(vpc === undefined ? {} : { vpc }),
       bundling: {
+        ...bundling,
         format: OutputFormat.ESM,
-        minify: true,
-        sourceMap: true,
-        sourcesContent: false,
         bundleAwsSDK: true,
-        mainFields: ['module', 'main'],
-        // some CommonJS dependencies call require at run time, which an ES module does not have
         logLevel: LogLevel.WARNING,
         // packages look for files of their own in `../dist`, as they are published, so the bundle lies there too
         commandHooks: {
@@ -75,8 +72,6 @@ export class SwitchboardFunction<Env extends Readonly<Record<string, string>>> e
             ...files.map((file) => `cp "${repository}${file}" "${output}/dist"`),
           ],
         },
-        banner:
-          "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
       },
     })
     Validations.of(role).acknowledge({

@@ -2,7 +2,14 @@ import { renameSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import { nodeFile, root } from './paths.ts'
-import { cleanEnvironment, restartNamedProcess, startProcess, stopNamedProcess, waitUntilReady } from './processes.ts'
+import {
+  cleanEnvironment,
+  restartNamedProcess,
+  startProcess,
+  stopNamedProcess,
+  waitFor,
+  waitUntilReady,
+} from './processes.ts'
 import type { StackState } from './state.ts'
 
 const name = 'front'
@@ -59,7 +66,12 @@ export const pointFrontAt = (runDirectory: string, apiId: string): void => {
 }
 
 /** Takes Switchboard away from everybody: its address refuses connections, Kafka goes on. */
-export const stopFront = (state: StackState): Promise<void> => stopNamedProcess(state.runDirectory, name)
+export const stopFront = async (state: StackState): Promise<void> => {
+  await stopNamedProcess(state.runDirectory, name)
+  // the last threads of a process that has ended may hold its socket for a moment
+  const port = Number(new URL(state.switchboard.url).port)
+  await waitFor('the front refuses connections', async () => !(await accepts(port)), { timeoutMs: startMs })
+}
 
 /** Brings Switchboard back under the same address. */
 export const startFront = async (state: StackState): Promise<void> => {

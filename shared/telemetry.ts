@@ -1,5 +1,4 @@
 import { Logger } from '@aws-lambda-powertools/logger'
-import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import { SwitchboardError } from './domain/errors.ts'
 
 /** Every name that dashboards, alarms and queries may rely on. */
@@ -39,7 +38,7 @@ export type Telemetry = {
   readonly info: (message: string, fields?: Fields) => void
   readonly warn: (message: string, fields?: Fields) => void
   readonly error: (message: string, error: unknown, fields?: Fields) => void
-  readonly count: (metric: MetricName, dimensions?: Readonly<Record<string, string>>) => void
+  readonly count: (metric: MetricName) => void
   readonly audit: (event: AuditEvent) => void
   /** Writes what was counted; once per invocation. */
   readonly flush: () => void
@@ -57,20 +56,40 @@ const errorFields = (error: unknown): Fields => {
   }
 }
 
+/**
+ * Counts as CloudWatch reads them out of a log line.
+ * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
+const embeddedMetrics = (
+  service: string,
+  counted: ReadonlyMap<MetricName, number>,
+): Readonly<Record<string, unknown>> => ({
+  _aws: {
+    Timestamp: Date.now(),
+    CloudWatchMetrics: [
+      {
+        Namespace: 'Switchboard',
+        Dimensions: [['service']],
+        Metrics: [...counted.keys()].map((name) => ({ Name: name, Unit: 'Count' })),
+      },
+    ],
+  },
+  service,
+  ...Object.fromEntries(counted),
+})
+
 export const createTelemetry = (service: 'resolve' | 'rotate'): Telemetry => {
   const logger = new Logger({ serviceName: service })
-  const metrics = new Metrics({ namespace: 'Switchboard', serviceName: service })
+  const counted = new Map<MetricName, number>()
   return {
     info: (message, fields = {}) => logger.info(message, fields),
     warn: (message, fields = {}) => logger.warn(message, fields),
     error: (message, error, fields = {}) => logger.error(message, { ...errorFields(error), ...fields }),
-    count: (metric, dimensions = {}) => {
-      const target = Object.keys(dimensions).length === 0 ? metrics : metrics.singleMetric()
-      for (const [name, value] of Object.entries(dimensions)) target.addDimension(name, value)
-      target.addMetric(metric, MetricUnit.Count, 1)
-    },
+    count: (metric) => void counted.set(metric, (counted.get(metric) ?? 0) + 1),
     audit: (event) => logger.info('audit', { audit: event }),
-    // a middleware that returns something replaces the answer
-    flush: () => void metrics.publishStoredMetrics(),
+    flush: () => {
+      if (counted.size > 0) process.stdout.write(`${JSON.stringify(embeddedMetrics(service, counted))}\n`)
+      counted.clear()
+    },
   }
 }

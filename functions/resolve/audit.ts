@@ -2,6 +2,10 @@ import { hash } from 'node:crypto'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import type { AuditEvent } from '../../shared/telemetry.ts'
 
+/** The id that the caller is told; an event that the gateway would never send has none. */
+export const requestIdOf = (event: Partial<APIGatewayProxyEventV2> | null | undefined): string =>
+  event?.requestContext?.requestId ?? 'unknown'
+
 /** Tells requests with the same credential apart without holding it. */
 export const tokenHash = (event: APIGatewayProxyEventV2): string =>
   hash('sha256', event.headers.authorization ?? '', 'hex')

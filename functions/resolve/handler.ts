@@ -2,7 +2,7 @@ import middy from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { asSwitchboardError, renderProblem } from '../../shared/http/problem.ts'
 import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
-import { authenticationDenied } from './audit.ts'
+import { authenticationDenied, requestIdOf } from './audit.ts'
 import { findEndpoint, type Routes } from './routes.ts'
 
 /** The HTTP edge: one request in, one answer or problem out, whatever happens. */
@@ -13,7 +13,7 @@ export const createHandler = (routes: Routes, telemetry: Telemetry) =>
     .use({
       onError: (request) => {
         const error = asSwitchboardError(request.error)
-        const { requestId } = request.event.requestContext
+        const requestId = requestIdOf(request.event)
         const isOurs = error.code === 'internal'
         telemetry.count(isOurs ? metricNames.failed : metricNames.refused)
         if (isOurs) telemetry.error('request failed', error, { requestId })

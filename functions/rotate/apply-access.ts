@@ -1,5 +1,5 @@
 import type { AclAdmin, UserAcl } from '../../shared/clusters/kafka/acl-admin.ts'
-import { type Acl, compareAccess, computeAccess } from '../../shared/domain/access.ts'
+import { type Acl, compareAccess, computeAccess, mergeAccess } from '../../shared/domain/access.ts'
 import type { Cluster } from '../../shared/domain/cluster.ts'
 import { compileDirectory, type Directory } from '../../shared/domain/directory.ts'
 import { kafkaUser } from '../../shared/domain/principal.ts'
@@ -53,8 +53,8 @@ export const createApplyAccess = ({
           const labels = (await access.read(clusterName, principal))?.labels ?? {}
           const acls = denied.includes(principal)
             ? []
-            : all.flatMap((directory) =>
-                computeAccess(directory, clusterName, { name: principal, labels }, topics, now),
+            : mergeAccess(
+                all.map((directory) => computeAccess(directory, clusterName, { name: principal, labels }, topics, now)),
               )
           const prefix = all.findLast(() => true)?.kafkaUserPrefix ?? ''
           return { principal, user: kafkaUser(prefix, principal), acls }

@@ -65,6 +65,11 @@ const topicPrefix = (route: Route, both: ChannelPattern): string | undefined => 
   return parts.length === 0 ? undefined : `${parts.join('.')}.`
 }
 
+/** Each ACL once, however many policies give it. */
+export const mergeAccess = (lists: readonly (readonly Acl[])[]): readonly Acl[] => [
+  ...new Map(lists.flat().map((acl) => [aclKey(acl), acl])).values(),
+]
+
 export type AccessSubject = Pick<Principal, 'name' | 'labels'>
 
 /** The prefix that gives exactly these channels' topics, unless an earlier route takes some of them. */

@@ -11,12 +11,14 @@ import { addPattern, type ChannelTrie, createChannelTrie, firstMatch } from './c
 import type { Cluster, Listener } from './cluster.ts'
 import { type Action, type Grant, isExpired, isHeldBy, parseNamePattern } from './grant.ts'
 import type { IdentityRule } from './identity.ts'
-import { durationSeconds, type Policy, type PolicyIssue, untilDate } from './policy.ts'
+import type { Policy, PolicyIssue } from './policy.ts'
+import { durationSeconds, untilDate } from './policy-times.ts'
 import { hasLabels, type Principal } from './principal.ts'
 import { builtInProfiles, type Profile } from './profile.ts'
 import type { Route } from './route.ts'
-import { parseTopicTemplate, renderTopic, unusedCaptures } from './topic.ts'
+import { noTopic, parseTopicTemplate, renderTopic, unusedCaptures } from './topic.ts'
 import { findTopicCollisions } from './topic-collision.ts'
+import { expandTable, type Table } from './topic-table.ts'
 
 /** The policy compiled for deciding: what resolve holds in memory. */
 export type Directory = {
@@ -27,6 +29,8 @@ export type Directory = {
   readonly profiles: readonly Profile[]
   readonly grants: readonly Grant[]
   readonly routes: readonly Route[]
+  /** Where in the policy each route stands; the entries of a lookup table are routes that share one place. */
+  readonly routePositions: readonly number[]
   readonly kafkaUserPrefix: string
   /** Unexpired leases that one principal may hold. */
   readonly leasesPerPrincipal: number
@@ -126,6 +130,19 @@ const compileIdentity = (rule: Policy['identities'][number]): IdentityRule => {
   }
 }
 
+/** Where a route of the policy leads: one way, or one for each entry of its table. */
+const waysOf = (channel: ChannelPattern, { topic, topics, shared }: Policy['routes'][number]): Table => {
+  if (topics !== undefined) return expandTable(channel, topics)
+  const parsed = parseTopicTemplate(topic ?? '', channel)
+  if (!parsed.ok) return { routes: [], issues: [{ path: ['topic'], detail: parsed.detail }] }
+  const unused = unusedCaptures(parsed.value, channel)
+  const detail = `several channels would share one topic because it leaves out ${unused.join(', ')}; say \`shared: true\` if that is meant`
+  return {
+    routes: [{ channel, topic: parsed.value }],
+    issues: unused.length > 0 && shared !== true ? [{ path: ['topic'], detail }] : [],
+  }
+}
+
 /**
  * Policy -> directory. Rules that cannot be compiled are left out of the directory and named in `issues`;
  * only a policy without issues is ever published.
@@ -179,8 +196,7 @@ export const compileDirectory = (
   )
 
   const routes: Route[] = []
-  /** Where in the document a route stands. */
-  const positions = new Map<Route, number>()
+  const routePositions: number[] = []
   const exclusive: Route[] = []
   const routeIndex = createChannelTrie()
   for (const [index, route] of policy.routes.entries()) {
@@ -197,40 +213,35 @@ export const compileDirectory = (
       })
       continue
     }
-    const topic = parseTopicTemplate(route.topic, channel.value)
-    if (!topic.ok) {
-      issues.push({ path: ['routes', index, 'topic'], detail: topic.detail })
-      continue
-    }
-    const unused = unusedCaptures(topic.value, channel.value)
-    if (unused.length > 0 && route.shared !== true)
-      issues.push({
-        path: ['routes', index, 'topic'],
-        detail: `several channels would share one topic because it leaves out ${unused.join(', ')}; say \`shared: true\` if that is meant`,
-      })
+    const ways = waysOf(channel.value, route)
+    issues.push(...ways.issues.map(({ path, detail }) => ({ path: ['routes', index, ...path], detail })))
     for (const role of ['producer', 'consumer'] as const) {
       const name = route.profiles?.[role]
       if (name !== undefined && !profiles.some((profile) => profile.name === name && profile.role === role))
         issues.push({ path: ['routes', index, 'profiles', role], detail: `no ${role} profile is named \`${name}\`` })
     }
-    const compiled: Route = {
-      index: routes.length,
-      channel: channel.value,
-      when: route.when?.labels ?? {},
-      cluster: route.cluster,
-      topic: topic.value,
-      profiles: route.profiles ?? {},
+    for (const { channel, topic } of ways.routes) {
+      const compiled: Route = {
+        index: routes.length,
+        channel,
+        when: route.when?.labels ?? {},
+        cluster: route.cluster,
+        topic,
+        profiles: route.profiles ?? {},
+      }
+      routes.push(compiled)
+      routePositions.push(index)
+      if (route.shared !== true && !published && topic !== noTopic) exclusive.push(compiled)
+      addPattern(routeIndex, compiled.channel, compiled.index)
     }
-    routes.push(compiled)
-    positions.set(compiled, index)
-    if (route.shared !== true && !published) exclusive.push(compiled)
-    addPattern(routeIndex, compiled.channel, compiled.index)
   }
-  for (const { route, other, topic, channels } of findTopicCollisions(exclusive))
+  for (const { route, other, topic, channels } of findTopicCollisions(exclusive)) {
+    const [here, there] = [routePositions[route.index] ?? route.index, routePositions[other.index] ?? other.index]
     issues.push({
-      path: ['routes', positions.get(route) ?? route.index, 'topic'],
-      detail: `topic ${quoted(topic)} would be that of ${quoted(channels[0].name)} here and of ${quoted(channels[1].name)} by \`routes[${positions.get(other) ?? other.index}]\`; say \`shared: true\` if that is meant`,
+      path: ['routes', here, policy.routes[here]?.topics === undefined ? 'topic' : 'topics'],
+      detail: `topic ${quoted(topic)} would be that of ${quoted(channels[0].name)} here and of ${quoted(channels[1].name)} by \`routes[${there}]\`; say \`shared: true\` if that is meant`,
     })
+  }
 
   return {
     directory: {
@@ -240,6 +251,7 @@ export const compileDirectory = (
       profiles,
       grants,
       routes,
+      routePositions,
       kafkaUserPrefix: policy.kafkaUserPrefix ?? 'sb.',
       leasesPerPrincipal: policy.limits?.leasesPerPrincipal ?? 1_000,
       grantIndex: indexGrants(grants),
@@ -261,6 +273,10 @@ export const selectRoute = (
   })
   return index === undefined ? undefined : directory.routes[index]
 }
+
+/** Where in the policy a route stands. */
+export const routePosition = (directory: Directory, route: Route): number =>
+  directory.routePositions[route.index] ?? route.index
 
 /** The topic of a channel on its route, or undefined where the channel cannot be a topic of that route. */
 export const topicOf = (route: Route, channel: Channel): string | undefined => {
@@ -307,15 +323,17 @@ export const selectPatternRoutes = (
   principal: Pick<Principal, 'labels'>,
   pattern: ChannelPattern,
 ): PatternRoutes => {
-  const parts: RoutePart[] = []
+  const taken: RoutePart[] = []
   for (const route of directory.routes) {
     if (!hasLabels(principal.labels, route.when)) continue
     const both = intersectPatterns(route.channel, pattern)
-    if (both === undefined || parts.some((earlier) => containsPattern(earlier.both, both))) continue
-    if (parts.some((earlier) => intersectPatterns(earlier.both, both) !== undefined)) return { outcome: 'split' }
-    parts.push({ route, both })
+    if (both === undefined || taken.some((earlier) => containsPattern(earlier.both, both))) continue
+    // what leads to no topic takes nothing from anybody that comes before it
+    const overlaps = (earlier: RoutePart): boolean => intersectPatterns(earlier.both, both) !== undefined
+    if (route.topic !== noTopic && taken.some(overlaps)) return { outcome: 'split' }
+    taken.push({ route, both })
   }
-  return { outcome: 'routed', parts }
+  return { outcome: 'routed', parts: taken.filter(({ route }) => route.topic !== noTopic) }
 }
 
 /** Rule 2 for all channels of a pattern at once: one grant must contain it. */

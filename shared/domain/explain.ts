@@ -1,7 +1,7 @@
 import { selectAccessPath } from './access-path.ts'
 import { containsPattern, matchChannel } from './channel.ts'
 import { type Admission, admit, type DecideContext, type Decision, decide } from './decide.ts'
-import { type Directory, selectRoute } from './directory.ts'
+import { type Directory, routePosition, selectRoute } from './directory.ts'
 import { type Action, allowsGroup, type Grant, isExpired, isHeldBy } from './grant.ts'
 import { type Asked, type Intent, type Wish, wishes } from './intent.ts'
 import { maximumLeaseSeconds } from './lease.ts'
@@ -124,7 +124,10 @@ export const explain = (principal: Principal, intent: Intent, context: DecideCon
         outcome: 'denied',
         rule: found.rule,
         reason: found.reason,
-        routes: route === undefined ? [] : [{ route: route.index, cluster: route.cluster, topics: route.topic.text }],
+        routes:
+          route === undefined
+            ? []
+            : [{ route: routePosition(directory, route), cluster: route.cluster, topics: route.topic.text }],
       }
     }
     admitted.push(...found.admissions)
@@ -134,7 +137,7 @@ export const explain = (principal: Principal, intent: Intent, context: DecideCon
       outcome: 'allowed',
       ...(found.admissions[0] === undefined ? {} : { grant: found.admissions[0].grant.index }),
       routes: found.admissions.map((admission) => ({
-        route: admission.route.index,
+        route: routePosition(directory, admission.route),
         cluster: admission.route.cluster,
         topics: topicsOf(admission),
       })),
@@ -184,9 +187,12 @@ const passedOverRoutes = (
   directory: Directory,
   principal: Principal,
   asked: Extract<Asked, { kind: 'channel' }>,
-): readonly number[] =>
-  directory.routes
-    .filter(
-      (route) => matchChannel(route.channel, asked.channel) !== undefined && !hasLabels(principal.labels, route.when),
-    )
-    .map((route) => route.index)
+): readonly number[] => [
+  ...new Set(
+    directory.routes
+      .filter(
+        (route) => matchChannel(route.channel, asked.channel) !== undefined && !hasLabels(principal.labels, route.when),
+      )
+      .map((route) => routePosition(directory, route)),
+  ),
+]

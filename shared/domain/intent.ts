@@ -1,5 +1,12 @@
 import * as z from 'zod'
-import { type Channel, type ChannelPattern, isPatternText, parseChannel, parseChannelPattern } from './channel.ts'
+import {
+  type Channel,
+  type ChannelPattern,
+  isPatternText,
+  parseChannel,
+  parseChannelPattern,
+  quoted,
+} from './channel.ts'
 import { SwitchboardError } from './errors.ts'
 import type { Action } from './grant.ts'
 
@@ -77,6 +84,12 @@ export const intentSchema = z
 const pointer = (path: readonly PropertyKey[]): string =>
   path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
+/** A caller's own names come back short and in ASCII. */
+const detailOf = (issue: z.core.$ZodIssue): string =>
+  issue.code === 'unrecognized_keys'
+    ? `no member has the name ${issue.keys.slice(0, 5).map(quoted).join(', ')}`
+    : issue.message
+
 /**
  * Untrusted JSON -> intent.
  * @throws SwitchboardError `invalid_intent` with a pointer to every wrong field
@@ -88,7 +101,7 @@ export const parseIntent = (body: unknown): Intent => {
       detail: 'the intent has fields that are not allowed as they are',
       errors: parsed.error.issues
         .slice(0, 20)
-        .map((issue) => ({ pointer: pointer(issue.path), detail: issue.message })),
+        .map((issue) => ({ pointer: pointer(issue.path), detail: detailOf(issue) })),
     })
   const { produce = [], consume = [], group, profile = {}, client = {}, network, lease } = parsed.data
   if (group !== undefined && consume.length === 0)

@@ -1,6 +1,6 @@
 import { quoted } from './channel.ts'
 import { clusterAudience } from './cluster.ts'
-import type { Directory } from './directory.ts'
+import { type Directory, routePosition } from './directory.ts'
 import type { NamePattern } from './grant.ts'
 import type { IdentityRule, OidcRule } from './identity.ts'
 import { canMeet, fixedStart, type NameShape, nameShape, onlyName } from './name-template.ts'
@@ -211,9 +211,10 @@ const prefixesOverStrangers = (directory: Directory): readonly PolicyIssue[] => 
   })
 }
 
-const clustersWithoutAdmin = ({ clusters, routes }: Directory): readonly PolicyIssue[] => {
+const clustersWithoutAdmin = (directory: Directory): readonly PolicyIssue[] => {
+  const { clusters, routes } = directory
   const used = new Map<string, number>()
-  for (const route of routes) if (!used.has(route.cluster)) used.set(route.cluster, route.index)
+  for (const route of routes) if (!used.has(route.cluster)) used.set(route.cluster, routePosition(directory, route))
   return [...clusters.values()].flatMap((cluster): readonly PolicyIssue[] => {
     const route = used.get(cluster.name)
     if (route === undefined || cluster.adminSecret !== undefined) return []

@@ -1,12 +1,13 @@
 import { canonicalJson } from './canonical-json.ts'
 import { type ChannelPattern, containsPattern } from './channel.ts'
 import { addPattern, type ChannelTrie, createChannelTrie, firstMatch, meetsAny } from './channel-trie.ts'
-import type { Directory } from './directory.ts'
+import { type Directory, routePosition } from './directory.ts'
 import { isExpired } from './grant.ts'
 import { type IdentityRule, type OidcRule, roleMatches } from './identity.ts'
 import type { PolicyIssue } from './policy.ts'
 import { hasLabels } from './principal.ts'
 import type { Route } from './route.ts'
+import { noTopic } from './topic.ts'
 
 /** What is allowed and most likely not meant: rules that can never decide anything. */
 export const warnAboutPolicy = (directory: Directory, now: Date): readonly PolicyIssue[] => [
@@ -62,8 +63,12 @@ const widerWhens = (when: Readonly<Record<string, string>>): readonly string[] =
     )
     .map(canonicalJson)
 
+type Hidden = PolicyIssue & { readonly route: Route }
+
 /** Routes behind one earlier route that has all their channels and asks for no other labels. Near linear. */
-const unreachableRoutes = ({ routes }: Directory): readonly PolicyIssue[] => {
+const unreachableRoutes = (directory: Directory): readonly PolicyIssue[] => {
+  const { routes } = directory
+  const position = (route: Route): number => routePosition(directory, route)
   const byWhen = new Map<string, { readonly when: Route['when']; readonly trie: ChannelTrie }>()
   const earlierOver = (route: Route): Route | undefined => {
     const keys =
@@ -84,13 +89,14 @@ const unreachableRoutes = ({ routes }: Directory): readonly PolicyIssue[] => {
     return earlier !== undefined && containsPattern(earlier.channel, route.channel)
   }
 
-  return routes.flatMap((route): readonly PolicyIssue[] => {
+  const hidden = routes.flatMap((route): readonly Hidden[] => {
     const earlier = earlierOver(route)
     if (earlier !== undefined)
       return [
         {
-          path: ['routes', route.index, 'channel'],
-          detail: `never decides: \`routes[${earlier.index}]\` (\`${earlier.channel.text}\`) comes first and takes all channels of \`${route.channel.text}\``,
+          route,
+          path: ['routes', position(route), 'channel'],
+          detail: `never decides: \`routes[${position(earlier)}]\` (\`${earlier.channel.text}\`) comes first and takes all channels of \`${route.channel.text}\``,
         },
       ]
     // what is unreachable need not be kept: whatever is behind it is behind the earlier route too
@@ -100,6 +106,11 @@ const unreachableRoutes = ({ routes }: Directory): readonly PolicyIssue[] => {
     addPattern(same.trie, route.channel, route.index)
     return []
   })
+  // a table whose channel is taken says so once, not for every entry
+  const tables = new Set(hidden.filter(({ route }) => route.topic === noTopic).map(({ route }) => position(route)))
+  return hidden
+    .filter(({ route }) => route.topic === noTopic || !tables.has(position(route)))
+    .map(({ path, detail }) => ({ path, detail }))
 }
 
 const idleGrants = ({ grants, routeIndex }: Directory): readonly PolicyIssue[] => {

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { isPatternText } from './channel.ts'
+import { untilDate } from './policy-times.ts'
 import { isPrincipalName } from './principal.ts'
 import { isReservedProperty } from './profile.ts'
 
@@ -115,16 +116,31 @@ const grant = z
     error: () => 'a grant needs `produce` or `consume`',
   })
 
-const route = z.strictObject({
+const routeMembers = {
   channel: text.refine((value) => value.startsWith('kafka://') || isPatternText(value), {
     error: () => 'a channel such as `kafka://payments.acme.com/orders/**`',
   }),
   when: z.strictObject({ labels }).optional(),
   cluster: clusterName,
-  topic: text,
+  topic: text.optional(),
+  /** A lookup table over the one wildcard segment of the channel. */
+  topics: z
+    .record(text, text)
+    .refine((table) => Object.keys(table).length > 0, { error: () => 'at least one entry' })
+    .optional(),
   shared: z.boolean().optional(),
   profiles: z.strictObject({ producer: plainName.optional(), consumer: plainName.optional() }).optional(),
-})
+}
+type Topics = { readonly topic?: string | undefined; readonly topics?: unknown }
+const hasOneOfThem = (value: Topics): boolean => (value.topic === undefined) !== (value.topics === undefined)
+const eitherOfThem = { path: ['topic'], error: () => 'either `topic` or `topics`' }
+
+const route = z.strictObject(routeMembers).refine(hasOneOfThem, eitherOfThem)
+
+/** As it is written: a cluster may be named by its labels. */
+const writtenRoute = z
+  .strictObject({ ...routeMembers, cluster: z.union([clusterName, z.strictObject({ labels: someLabels })]) })
+  .refine(hasOneOfThem, eitherOfThem)
 
 export const policySchema = z.strictObject({
   identities: z.array(identity).min(1),
@@ -140,21 +156,13 @@ export const policySchema = z.strictObject({
     .optional(),
 })
 
+/** A policy as it is stored and put in force. */
 export type Policy = z.infer<typeof policySchema>
+
+/** A policy as it is written; `pinClusters` makes it one that can be put in force. */
+export const policyFileSchema = z.strictObject({ ...policySchema.shape, routes: z.array(writtenRoute) })
+
+export type PolicyFile = z.infer<typeof policyFileSchema>
 
 /** One thing wrong with a policy; `path` leads to it from the top of the document. */
 export type PolicyIssue = { readonly path: readonly PropertyKey[]; readonly detail: string }
-
-const unitSeconds: Record<string, number> = { s: 1, m: 60, h: 3600 }
-
-export const durationSeconds = (text: string): number =>
-  Number.parseInt(text, 10) * (unitSeconds[text.at(-1) ?? ''] ?? Number.NaN)
-
-/** A plain date lasts to its end, UTC. Whole seconds, as in tokens: a fraction would let a lease end before it begins. */
-export const untilDate = (text: string): Date | undefined => {
-  const isDay = /^\d{4}-\d{2}-\d{2}$/.test(text)
-  if (!isDay && !/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(text)) return undefined
-  const at = new Date(isDay ? `${text}T00:00:00Z` : text)
-  if (Number.isNaN(at.getTime()) || (isDay && at.toISOString().slice(0, 10) !== text)) return undefined
-  return new Date(isDay ? at.getTime() + 86_400_000 : Math.floor(at.getTime() / 1000) * 1000)
-}

@@ -14,6 +14,9 @@ import {
  */
 export type TopicTemplate = { readonly text: string; readonly tokens: readonly TopicToken[] }
 
+/** That of a route which takes channels and leads them nowhere. */
+export const noTopic: TopicTemplate = { text: 'no topic', tokens: [] }
+
 export type TopicToken =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'segment'; readonly index: number; readonly prefix: string; readonly suffix: string }

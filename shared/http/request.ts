@@ -1,38 +1,84 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { SwitchboardError } from '../domain/errors.ts'
+import { findAmbiguity } from './strict-json.ts'
 
 export const maximumBodyBytes = 65_536
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const byteOrderMark = 0xfeff
+
+const unsupported = (detail: string): SwitchboardError => new SwitchboardError('unsupported_media_type', { detail })
+
+/** JSON is UTF-8 (RFC 8259 8.1) and has no parameters; who names a charset all the same must mean that one. */
+const requireJsonType = ({ headers }: APIGatewayProxyEventV2): void => {
+  const [type = '', ...parameters] = (headers['content-type'] ?? '').split(';')
+  if (type.trim().toLowerCase() !== 'application/json') throw unsupported('send `content-type: application/json`')
+  for (const parameter of parameters) {
+    const charset = /^\s*charset\s*=\s*"?([^"]*?)"?\s*$/i.exec(parameter)?.[1]
+    if (charset !== undefined && !/^utf-?8$/i.test(charset)) throw unsupported('a body is read as `charset=utf-8`')
+  }
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? ''
+  if (encoding !== '' && encoding !== 'identity') throw unsupported('send the body without `content-encoding`')
+}
+
+const notAnIntent = (detail: string, cause?: unknown): SwitchboardError =>
+  new SwitchboardError('invalid_intent', { detail, errors: [{ pointer: '', detail: 'must be a JSON object' }], cause })
+
+const readText = ({ body = '', isBase64Encoded }: APIGatewayProxyEventV2): string => {
+  const bytes = Buffer.byteLength(body, isBase64Encoded ? 'base64' : 'utf8')
+  if (bytes > maximumBodyBytes)
+    throw new SwitchboardError('payload_too_large', {
+      detail: `the body has ${bytes} bytes, allowed are ${maximumBodyBytes}`,
+    })
+  if (!isBase64Encoded) {
+    if (!body.isWellFormed()) throw notAnIntent('the body is not UTF-8')
+    return body
+  }
+  try {
+    return utf8.decode(Buffer.from(body, 'base64'))
+  } catch (cause) {
+    throw notAnIntent('the body is not UTF-8', cause)
+  }
+}
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw notAnIntent('the body is not JSON', cause)
+  }
+}
+
 /**
- * The JSON body of a request.
+ * The body of a request: a JSON object that every reader understands alike.
  * @throws SwitchboardError `unsupported_media_type`, `payload_too_large` or `invalid_intent`
  */
 export const readJsonBody = (event: APIGatewayProxyEventV2): unknown => {
-  const type = event.headers['content-type']?.split(';')[0]?.trim().toLowerCase()
-  if (type !== 'application/json')
-    throw new SwitchboardError('unsupported_media_type', { detail: 'send `content-type: application/json`' })
-  const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8')
-  if (bytes.length > maximumBodyBytes)
-    throw new SwitchboardError('payload_too_large', {
-      detail: `the body has ${bytes.length} bytes, allowed are ${maximumBodyBytes}`,
-    })
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
+  requireJsonType(event)
+  const text = readText(event)
+  if (text === '') throw notAnIntent('the body is empty')
+  if (text.charCodeAt(0) === byteOrderMark) throw notAnIntent('the body begins with a byte order mark')
+  const value = parseJson(text)
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw notAnIntent('the body is no JSON object')
+  const ambiguity = findAmbiguity(text)
+  if (ambiguity !== undefined)
     throw new SwitchboardError('invalid_intent', {
-      detail: 'the body is not JSON in UTF-8',
-      errors: [{ pointer: '', detail: 'must be a JSON object' }],
-      cause,
+      detail: 'the body can be read in more than one way, or nests too deep',
+      errors: [ambiguity],
     })
-  }
+  return value
 }
+
+/** A media range with `q=0` is what a caller does not take (RFC 9110 12.4.2). */
+const isRefused = (range: string): boolean => /;\s*q\s*=\s*0(?:\.0*)?\s*(?:;|$)/i.test(range)
 
 /** @throws SwitchboardError `not_acceptable` unless the caller takes JSON */
 export const requireAcceptsJson = (event: APIGatewayProxyEventV2): void => {
   const accept = event.headers.accept ?? '*/*'
   const takes = accept.split(',').some((range) => {
     const type = range.split(';')[0]?.trim().toLowerCase()
-    return type === '*/*' || type === 'application/*' || type === 'application/json'
+    return (type === '*/*' || type === 'application/*' || type === 'application/json') && !isRefused(range)
   })
   if (!takes) throw new SwitchboardError('not_acceptable', { detail: 'this endpoint answers `application/json`' })
 }

@@ -57,7 +57,12 @@ const rememberMs = 300_000
 const maximumRemembered = 10_000
 
 /** The rules, the deny list and the decision still run on every request; refusals are not remembered. */
-type Verified = { readonly claims: Claims; readonly generation: string; readonly verifiedAt: number }
+type Verified = {
+  readonly claims: Claims
+  readonly algorithm: unknown
+  readonly generation: string
+  readonly verifiedAt: number
+}
 
 const isStillGood = ({ claims, verifiedAt }: Verified, now: Date): boolean =>
   now.getTime() - verifiedAt < rememberMs &&
@@ -96,6 +101,14 @@ const basicCredentials = (authorization: string): { id: string; secret: string }
   return { id: text.slice(0, colon), secret: text.slice(colon + 1) }
 }
 
+const decode = (token: string): { issuer: unknown; algorithm: unknown } => {
+  try {
+    return { issuer: decodeJwt(token).iss, algorithm: decodeProtectedHeader(token).alg }
+  } catch (error) {
+    throw unauthenticated('the token cannot be decoded', error)
+  }
+}
+
 const requireSaneDates = (claims: Claims): void => {
   for (const name of ['exp', 'nbf', 'iat']) {
     const value = claims[name]
@@ -120,10 +133,15 @@ export const createAuthenticator = ({
   const remembered = new Map<string, Verified>()
 
   /** Signature, issuer, algorithm and times. A token that was found good is not verified again for 5 minutes. */
-  const verify = async (token: string, source: OidcRule, rules: readonly OidcRule[]): Promise<Claims> => {
+  const verify = async (
+    token: string,
+    id: string,
+    algorithm: unknown,
+    source: OidcRule,
+    rules: readonly OidcRule[],
+  ): Promise<Claims> => {
     const { getKey, generation } = await issuerKeys(source)
     const now = clock()
-    const id = hash('sha256', token, 'base64url')
     const known = remembered.get(id)
     if (known !== undefined && known.generation === generation && isStillGood(known, now)) return known.claims
     remembered.delete(id)
@@ -137,7 +155,7 @@ export const createAuthenticator = ({
       })
       requireSaneDates(payload)
       if (remembered.size >= maximumRemembered) remembered.delete(remembered.keys().next().value ?? '')
-      remembered.set(id, { claims: payload, generation, verifiedAt: now.getTime() })
+      remembered.set(id, { claims: payload, algorithm, generation, verifiedAt: now.getTime() })
       return payload
     } catch (error) {
       if (error instanceof SwitchboardError) throw error
@@ -149,20 +167,16 @@ export const createAuthenticator = ({
 
   const authenticateToken = async (authorization: string, directory: Directory): Promise<Principal> => {
     const token = bearerToken(authorization)
-    let issuer: unknown
-    let algorithm: unknown
-    try {
-      issuer = decodeJwt(token).iss
-      algorithm = decodeProtectedHeader(token).alg
-    } catch (error) {
-      throw unauthenticated('the token cannot be decoded', error)
-    }
+    const id = hash('sha256', token, 'base64url')
+    const known = remembered.get(id)
+    // nothing here is believed yet; a token that is known says the same as when it was decoded
+    const { issuer, algorithm } = known === undefined ? decode(token) : { issuer: known.claims.iss, algorithm: known.algorithm }
     if (issuer === ownIssuer) throw unauthenticated('the token is one of ours, made for Kafka')
     const rules = directory.identities.filter((rule) => rule.kind === 'oidc').filter((rule) => rule.issuer === issuer)
     const first = rules[0]
     if (first === undefined) throw unauthenticated('no identity rule has the issuer of the token')
 
-    const claims = await verify(token, first, rules)
+    const claims = await verify(token, id, algorithm, first, rules)
 
     const rule = rules.find((each) => each.algorithms.some((one) => one === algorithm) && ruleMatches(each, claims))
     if (rule === undefined) throw unauthenticated('no identity rule matches the audience and claims of the token')

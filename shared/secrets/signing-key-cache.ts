@@ -2,6 +2,8 @@ import { SwitchboardError } from '../domain/errors.ts'
 import type { SigningKeyStore, SigningKeys } from './signing-key-store.ts'
 
 const readEveryMs = 300_000
+/** While reads fail, requests do not wait for one more failure each. */
+const retryEveryMs = 5_000
 
 /**
  * Our signing keys in memory, read again every 5 minutes, one read at a time. A failed read keeps the keys held: an
@@ -15,9 +17,11 @@ export const createSigningKeyCache = (
 ): (() => Promise<SigningKeys>) => {
   let held: SigningKeys | undefined
   let readAt = Number.NEGATIVE_INFINITY
+  let attemptedAt = Number.NEGATIVE_INFINITY
   let pending: Promise<void> | undefined
 
   const refresh = async (): Promise<void> => {
+    attemptedAt = clock().getTime()
     try {
       held = (await store.read()) ?? held
       readAt = clock().getTime()
@@ -26,8 +30,10 @@ export const createSigningKeyCache = (
     }
   }
 
+  const isDue = (now: number): boolean => now - readAt >= readEveryMs && now - attemptedAt >= retryEveryMs
+
   return async () => {
-    if (held === undefined || clock().getTime() - readAt >= readEveryMs) {
+    if (held === undefined || isDue(clock().getTime())) {
       pending ??= refresh().finally(() => {
         pending = undefined
       })

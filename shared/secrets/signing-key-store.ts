@@ -44,8 +44,17 @@ const thumbprint = (x: string, y: string): string =>
     .update(JSON.stringify({ crv: 'P-256', kty: 'EC', x, y }))
     .digest('base64url')
 
+/** Without the parser's own message, which quotes the text. */
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 const parseSecret = (text: string): SigningKeys => {
-  const parsed = secretSchema.safeParse(JSON.parse(text))
+  const parsed = secretSchema.safeParse(parseJson(text))
   if (!parsed.success) throw new Error('the signing-key secret has not the shape that rotate writes')
   const keys = parsed.data.keys.map(({ kid, privateKey }): SigningKey => {
     const key = createPrivateKey(privateKey)

@@ -42,7 +42,12 @@ describe('every refusal says where it is, what was found and what is allowed', (
       'Main:',
       '2:15 clusters.Main: got the name `Main`, allowed: a cluster name is 1 to 63 of `a-z 0-9 -`',
     ],
-    ['a missing name', ', topic: "{path}"', '', '4:15 routes[0].topic: got nothing, allowed: a text'],
+    [
+      'a missing name',
+      ', topic: "{path}"',
+      '',
+      '4:15 routes[0].topic: got nothing, allowed: either `topic` or `topics`',
+    ],
     [
       'a form that is none of several',
       'principals: [orders-api]',

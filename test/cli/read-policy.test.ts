@@ -60,6 +60,24 @@ test('a warning is told with its place and refuses nothing', async () => {
   ])
 })
 
+test('what a selector means is told where it stands, and the policy names the cluster', async () => {
+  const { outcome, told } = await read(
+    policy('https://login.acme.com')
+      .replace('auth: [jwt]', 'auth: [jwt], labels: { tier: gold }')
+      .replace('cluster: main', 'cluster: { labels: { tier: gold } }'),
+  )
+  expect(outcome).toMatchObject({ policy: { routes: [{ cluster: 'main' }] } })
+  expect(told).toEqual(['policy.yaml:7:44 pinned: routes[0].cluster: the cluster is `main`'])
+})
+
+test('a selector that is no cluster is refused where it stands', async () => {
+  const { told, opened } = await read(
+    policy('https://login.acme.com').replace('cluster: main', 'cluster: { labels: { tier: gold } }'),
+  )
+  expect(told).toEqual([expect.stringMatching(/^policy\.yaml:7:44 routes\[0\]\.cluster: `tier=gold` is no cluster/)])
+  expect(opened).toBe(0)
+})
+
 test('a file that is not there is named', async () => {
   await expect(
     readPolicy('no-such.yaml', async () => ({ issuerUrl: '' }), { now, complain: () => undefined }),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { allowsGroup, isExpired, isHeldBy, matchesName, parseNamePattern } from '../../shared/domain/grant.ts'
-import { durationSeconds, untilDate } from '../../shared/domain/policy.ts'
+import { durationSeconds, untilDate } from '../../shared/domain/policy-times.ts'
 import { aDirectory, aPrincipal } from '../fixtures/policies.ts'
 
 const aGrant = (changes: Record<string, unknown>) => {

@@ -2,9 +2,8 @@ import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { topicOf } from '../../shared/domain/directory.ts'
 import type { Route } from '../../shared/domain/route.ts'
-import { parseTopicTemplate } from '../../shared/domain/topic.ts'
 import { findTopicCollisions } from '../../shared/domain/topic-collision.ts'
-import { channelOf, patternOf } from '../fixtures/policies.ts'
+import { channelOf, routesOf } from '../fixtures/policies.ts'
 import { anyPattern, anyTemplate, domains } from '../fixtures/small-universe.ts'
 
 /** Paths of up to four over texts that templates have as tokens, prefixes and suffixes too: most collisions show here. */
@@ -15,15 +14,12 @@ const wideUniverse = domains.flatMap((domain) =>
   [1, 2, 3].flatMap((length) => paths(length).map((path) => channelOf(`kafka://${domain}${path}`))),
 )
 
-const anyRoute = (index: number): fc.Arbitrary<Route> =>
-  anyPattern({ named: true }).chain((channel) =>
-    anyTemplate(channel).map((template) => {
-      const pattern = patternOf(channel)
-      const topic = parseTopicTemplate(template, pattern)
-      if (!topic.ok) throw new Error(topic.detail)
-      return { index, channel: pattern, when: {}, cluster: 'main', topic: topic.value, profiles: {} }
-    }),
-  )
+const anyRouteText = anyPattern({ named: true }).chain((channel) =>
+  anyTemplate(channel).map((topic) => ({ channel, topic })),
+)
+
+const anyRoutes = (count: number): fc.Arbitrary<readonly Route[]> =>
+  fc.array(anyRouteText, { minLength: count, maxLength: count }).map((texts) => routesOf(...texts))
 
 const channelsByTopic = (route: Route): Map<string, string> =>
   new Map(
@@ -35,13 +31,11 @@ const channelsByTopic = (route: Route): Map<string, string> =>
 
 it('names every two routes that lead two channels of a small world to one topic', () => {
   fc.assert(
-    fc.property(anyRoute(0), anyRoute(1), (first, second) => {
-      const theirs = channelsByTopic(first)
-      const shared = [...channelsByTopic(second)].find(([topic, channel]) => (theirs.get(topic) ?? channel) !== channel)
+    fc.property(anyRoutes(2), (routes) => {
+      const [theirs = new Map<string, string>(), mine = new Map<string, string>()] = routes.map(channelsByTopic)
+      const shared = [...mine].find(([topic, channel]) => (theirs.get(topic) ?? channel) !== channel)
       if (shared !== undefined)
-        expect(findTopicCollisions([first, second]).map(({ route, other }) => [route.index, other.index])).toEqual([
-          [1, 0],
-        ])
+        expect(findTopicCollisions(routes).map(({ route, other }) => [route.index, other.index])).toEqual([[1, 0]])
     }),
     { numRuns: 1000 },
   )
@@ -49,7 +43,7 @@ it('names every two routes that lead two channels of a small world to one topic'
 
 it('whatever it names, the example it gives is a true one', () => {
   fc.assert(
-    fc.property(fc.tuple(anyRoute(0), anyRoute(1), anyRoute(2), anyRoute(3)), (routes) => {
+    fc.property(anyRoutes(4), (routes) => {
       for (const { route, other, topic, channels } of findTopicCollisions(routes)) {
         expect(other.index).toBeLessThan(route.index)
         expect(channels[0].name).not.toBe(channels[1].name)
@@ -63,7 +57,7 @@ it('whatever it names, the example it gives is a true one', () => {
 
 it('among many routes it names some pair whenever it names one of two', () => {
   fc.assert(
-    fc.property(fc.tuple(anyRoute(0), anyRoute(1), anyRoute(2), anyRoute(3), anyRoute(4)), (routes) => {
+    fc.property(anyRoutes(5), (routes) => {
       const pairs = routes.flatMap((a, at) => routes.slice(at + 1).map((b) => findTopicCollisions([a, b])))
       const named = new Set(findTopicCollisions(routes).map(({ route }) => route.index))
       expect(named.size > 0).toBe(pairs.some((found) => found.length > 0))

@@ -3,18 +3,13 @@ import { expect, it } from 'vitest'
 import { type ChannelPattern, intersectPatterns } from '../../shared/domain/channel.ts'
 import { topicOf } from '../../shared/domain/directory.ts'
 import type { Route } from '../../shared/domain/route.ts'
-import { channelOfTopic, isTopicName, parseTopicTemplate, topicExpression } from '../../shared/domain/topic.ts'
-import { channelOf, patternOf } from '../fixtures/policies.ts'
+import { channelOfTopic, isTopicName, topicExpression } from '../../shared/domain/topic.ts'
+import { channelOf, patternOf, routeOf } from '../fixtures/policies.ts'
 import { anyPattern, anyTemplate, everyChannel, hasChannel } from '../fixtures/small-universe.ts'
 
 /** A route that leaves nothing of its channel out. */
 const anyRoute: fc.Arbitrary<Route> = anyPattern({ named: true }).chain((channel) =>
-  anyTemplate(channel).map((template) => {
-    const pattern = patternOf(channel)
-    const topic = parseTopicTemplate(template, pattern)
-    if (!topic.ok) throw new Error(topic.detail)
-    return { index: 0, channel: pattern, when: {}, cluster: 'main', topic: topic.value, profiles: {} }
-  }),
+  anyTemplate(channel).map((template) => routeOf(channel, template)),
 )
 
 const channelsOf = (pattern: ChannelPattern) => everyChannel.filter((channel) => hasChannel(pattern.text, channel))

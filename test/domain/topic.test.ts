@@ -8,21 +8,7 @@ import {
   topicExpression,
   unusedCaptures,
 } from '../../shared/domain/topic.ts'
-import { channelOf, patternOf } from '../fixtures/policies.ts'
-
-const routeOf = (channel: string, topic: string) => {
-  const pattern = patternOf(channel)
-  const template = parseTopicTemplate(topic, pattern)
-  if (!template.ok) throw new Error(template.detail)
-  return {
-    index: 0,
-    channel: pattern,
-    when: {},
-    cluster: 'main',
-    topic: template.value,
-    profiles: {},
-  }
-}
+import { channelOf, patternOf, routeOf } from '../fixtures/policies.ts'
 
 describe('a topic template', () => {
   it.each([

@@ -34,8 +34,9 @@ const listed = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(valu
 
 /** The last part of an ARN that a person knows it by. */
 const resourceName = (resource: string, { switchboard }: StackState): string => {
-  const { DirectoryTableName, LeasesTableName, AccessTableName, SigningKeySecretArn } = switchboard.outputs
+  const { DirectoryTableName, LeasesTableName, AccessTableName, QueueUrl, SigningKeySecretArn } = switchboard.outputs
   if (resource === SigningKeySecretArn) return 'the signing keys'
+  if (QueueUrl?.endsWith(`/${resource.split(':').at(-1)}`)) return 'the queue'
   const names = { directory: DirectoryTableName, leases: LeasesTableName, access: AccessTableName }
   const table = Object.entries(names).find(([, name]) => name !== undefined && resource.endsWith(`/${name}`))
   return table?.[0] ?? resource.split(/:(?=[^:]*$)/).at(-1) ?? resource
@@ -55,8 +56,9 @@ export const permissionBreaks = (
   state: StackState,
   stack: LiveStack,
   policies: readonly RolePolicy[],
-): readonly LiveBreak[] =>
-  policies.flatMap((policy) =>
+): readonly LiveBreak[] => {
+  const policyText = stack.policyText()
+  return policies.flatMap((policy) =>
     policy.document.Statement.flatMap((statement, at) =>
       listed(statement.Action)
         .filter(isEvaluated)
@@ -70,10 +72,13 @@ export const permissionBreaks = (
           mend: async () => {
             await stack.putRolePolicy(policy, policy.document)
             await stack.startAfresh()
+            // without the permission the tests may not have been able to put the policy back
+            await stack.apply(policyText)
           },
         })),
     ),
   )
+}
 
 /** Who the example policy is about, by name or by the label that `local/issuer-claims.ts` gives them. */
 const examplePrincipals = [

@@ -585,8 +585,8 @@ const rotateMutations: readonly Mutation[] = [
     edits: [
       {
         file: 'functions/rotate/handler.ts',
-        find: 'failed.map((record) =>',
-        replace: 'failed.slice(0, 0).map((record) =>',
+        find: 'await postpone(failed, queue, telemetry)',
+        replace: 'await postpone([], queue, telemetry)',
       },
     ],
     tests: resolveTests,
@@ -756,8 +756,8 @@ const applyMutations: readonly Mutation[] = [
     edits: [
       {
         file: 'cli/apply.ts',
-        find: '  if (!(await directories.swapPointer(revision, { policy: hash, next: undefined, denied }))) throw changedMeanwhile()',
-        replace: '  await directories.swapPointer(revision, { policy: hash, next: undefined, denied })',
+        find: '  if (!(await directories.swapPointer(revision, { policy: hash, next: undefined, denied }, clock())))\n    throw changedMeanwhile()',
+        replace: '  await directories.swapPointer(revision, { policy: hash, next: undefined, denied }, clock())',
       },
     ],
     tests: ['test/cli'],

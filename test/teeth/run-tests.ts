@@ -50,16 +50,21 @@ const groups = (paths: readonly string[]): readonly (readonly [string, readonly 
 // A module that does not even load fails every test of it, which proves nothing about the tests.
 const doesNotLoad = /SyntaxError|Transform failed|PARSE_ERROR|Failed to (load|resolve)|Cannot find (module|package)/
 
-const firstFailure = (report: z.infer<typeof reportSchema>, folder: string, log: string): string | undefined => {
-  for (const { name, status, message = '', assertionResults } of report.testResults) {
-    const file = relative(folder, name)
+const firstFailure = (
+  { testResults }: z.infer<typeof reportSchema>,
+  folder: string,
+  log: string,
+): string | undefined => {
+  for (const { name, assertionResults } of testResults) {
     const failed = assertionResults.find((test) => test.status === 'failed')
-    if (failed !== undefined) return `${file}: ${failed.fullName}`
-    if (status !== 'failed') continue
-    if (doesNotLoad.test(message)) throw new LocalError(`\`${file}\` does not load:\n${message}`, log)
-    return `${file}: (set-up) ${message.split('\n')[0] ?? ''}`
+    if (failed !== undefined) return `${relative(folder, name)}: ${failed.fullName}`
   }
-  return undefined
+  // files that a failure elsewhere kept from running count as failed too, without a message
+  const suite = testResults.find(({ status, message }) => status === 'failed' && Boolean(message))
+  if (suite === undefined) return undefined
+  const file = relative(folder, suite.name)
+  if (doesNotLoad.test(suite.message ?? '')) throw new LocalError(`\`${file}\` does not load: ${suite.message}`, log)
+  return `${file}: (set-up) ${suite.message?.split('\n')[0]}`
 }
 
 /** Runs these files and folders up to the first test that fails. */

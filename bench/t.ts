@@ -1,5 +1,0 @@
-const { measure } = await import(`./${process.argv[2]}.ts`)
-const t=Date.now()
-const f = await measure()
-const { judge, renderTable } = await import('./figure.ts')
-console.error(renderTable(f.map(judge)), (Date.now()-t)+' ms')

@@ -1,0 +1,13 @@
+const unitSeconds: Record<string, number> = { s: 1, m: 60, h: 3600 }
+
+export const durationSeconds = (text: string): number =>
+  Number.parseInt(text, 10) * (unitSeconds[text.at(-1) ?? ''] ?? Number.NaN)
+
+/** A plain date lasts to its end, UTC. Whole seconds, as in tokens: a fraction would let a lease end before it begins. */
+export const untilDate = (text: string): Date | undefined => {
+  const isDay = /^\d{4}-\d{2}-\d{2}$/.test(text)
+  if (!isDay && !/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/.test(text)) return undefined
+  const at = new Date(isDay ? `${text}T00:00:00Z` : text)
+  if (Number.isNaN(at.getTime()) || (isDay && at.toISOString().slice(0, 10) !== text)) return undefined
+  return new Date(isDay ? at.getTime() + 86_400_000 : Math.floor(at.getTime() / 1000) * 1000)
+}

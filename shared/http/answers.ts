@@ -1,0 +1,70 @@
+import * as z from 'zod'
+import { leaseIdPattern } from '../domain/intent.ts'
+import type { ResolveAnswer } from './connection.ts'
+import { problems } from './problem.ts'
+
+/*
+ * The bodies of answers as schemas, for the published contract and the tests that hold answers to it. Strict, so that a
+ * member nobody described is noticed. The functions build their answers by type and never load this file.
+ */
+
+const time = z.iso.datetime()
+const properties = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+
+export const directoryHashSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/)
+
+export const resolveAnswerSchema = z.strictObject({
+  lease: z.strictObject({
+    id: z.string().regex(leaseIdPattern),
+    refreshAfter: time.describe('Come back after this; a client obeys it.'),
+    expiresAt: time,
+  }),
+  connections: z
+    .array(
+      z.strictObject({
+        cluster: z.strictObject({ name: z.string(), provider: z.string() }),
+        topics: z.record(z.string(), z.string()).describe('Asked channel to the name of its topic.'),
+        patterns: z
+          .record(z.string(), z.string())
+          .describe('Asked pattern to an anchored regular expression over topics; it runs in Java, RE2 and librdkafka.')
+          .exactOptional(),
+        properties: properties.describe("Settings of every client of this cluster, in Kafka's own names; no secret."),
+        producer: properties.describe('Only with `produce` in the intent.').exactOptional(),
+        consumer: properties.describe('Only with `consume` in the intent.').exactOptional(),
+        credential: z.strictObject({ kind: z.literal('jwt'), token: z.string(), expiresAt: time }),
+      }),
+    )
+    .min(1)
+    .describe('One a cluster, never merged.'),
+  directory: directoryHashSchema.describe('Content address of the policy that decided.'),
+}) satisfies z.ZodType<ResolveAnswer>
+
+/** @see https://www.rfc-editor.org/rfc/rfc9457 */
+export const problemSchema = z.strictObject({
+  type: z.url(),
+  title: z.string(),
+  status: z.int().min(400).max(599),
+  detail: z.string().exactOptional(),
+  instance: z.string().describe('Holds the request id, which leads the platform team to the true reason.'),
+  code: z.enum(Object.keys(problems) as [keyof typeof problems]),
+  retryable: z.boolean().describe('Whether the same request may succeed later.'),
+  errors: z
+    .array(z.strictObject({ pointer: z.string().describe('RFC 6901, into the body.'), detail: z.string() }))
+    .min(1)
+    .exactOptional(),
+})
+
+export const healthSchema = z.strictObject({
+  status: z.literal('ok'),
+  revision: z.int().min(1),
+  directory: directoryHashSchema,
+})
+
+/** @see https://www.rfc-editor.org/rfc/rfc8414 */
+export const metadataSchema = z.strictObject({
+  issuer: z.url(),
+  jwks_uri: z.url(),
+  response_types_supported: z.array(z.string()),
+  subject_types_supported: z.array(z.string()),
+  id_token_signing_alg_values_supported: z.array(z.string()),
+})
