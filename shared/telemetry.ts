@@ -1,4 +1,3 @@
-import { Logger } from '@aws-lambda-powertools/logger'
 import { SwitchboardError } from './domain/errors.ts'
 
 /** Every name that dashboards, alarms and queries may rely on. */
@@ -56,6 +55,9 @@ const errorFields = (error: unknown): Fields => {
   }
 }
 
+/** The trace that Lambda says this invocation belongs to. */
+const traceId = (): string | undefined => /Root=([^;]+)/.exec(process.env._X_AMZN_TRACE_ID ?? '')?.[1]
+
 /**
  * Counts as CloudWatch reads them out of a log line.
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
@@ -79,16 +81,20 @@ const embeddedMetrics = (
 })
 
 export const createTelemetry = (service: 'resolve' | 'rotate'): Telemetry => {
-  const logger = new Logger({ serviceName: service })
+  const write = (line: Readonly<Record<string, unknown>>): void => {
+    process.stdout.write(`${JSON.stringify(line)}\n`)
+  }
+  const log = (level: 'INFO' | 'WARN' | 'ERROR', message: string, fields: Readonly<Record<string, unknown>>): void =>
+    write({ level, message, timestamp: new Date().toISOString(), service, xray_trace_id: traceId(), ...fields })
   const counted = new Map<MetricName, number>()
   return {
-    info: (message, fields = {}) => logger.info(message, fields),
-    warn: (message, fields = {}) => logger.warn(message, fields),
-    error: (message, error, fields = {}) => logger.error(message, { ...errorFields(error), ...fields }),
+    info: (message, fields = {}) => log('INFO', message, fields),
+    warn: (message, fields = {}) => log('WARN', message, fields),
+    error: (message, error, fields = {}) => log('ERROR', message, { ...errorFields(error), ...fields }),
     count: (metric) => void counted.set(metric, (counted.get(metric) ?? 0) + 1),
-    audit: (event) => logger.info('audit', { audit: event }),
+    audit: (event) => log('INFO', 'audit', { audit: event }),
     flush: () => {
-      if (counted.size > 0) process.stdout.write(`${JSON.stringify(embeddedMetrics(service, counted))}\n`)
+      if (counted.size > 0) write(embeddedMetrics(service, counted))
       counted.clear()
     },
   }

@@ -51,29 +51,36 @@ const addLiteralChild = (node: TrieNode, text: string, child: TrieNode): void =>
     ])
 }
 
-/** Indices must be added in ascending order. */
-export const addPattern = (trie: ChannelTrie, pattern: ChannelPattern, index: number): void => {
-  let node = trie.domains.get(pattern.domain)
+const isOne = (part: string): boolean => part === '*' || part.startsWith('{')
+
+const addParts = (trie: ChannelTrie, domain: string, parts: readonly string[], index: number): void => {
+  let node = trie.domains.get(domain)
   if (node === undefined) {
     node = createNode(index)
-    trie.domains.set(pattern.domain, node)
+    trie.domains.set(domain, node)
   }
-  for (const segment of pattern.segments) {
-    if (segment.kind === 'rest') {
+  for (const part of parts) {
+    if (part === '**') {
       if (node.rest === undefined) node.rest = [index]
       else node.rest.push(index)
       return
     }
-    let next: TrieNode | undefined = segment.kind === 'literal' ? literalChild(node, segment.text) : node.one
+    let next: TrieNode | undefined = isOne(part) ? node.one : literalChild(node, part)
     if (next === undefined) {
       next = createNode(index)
-      if (segment.kind === 'one') node.one = next
-      else addLiteralChild(node, segment.text, next)
+      if (isOne(part)) node.one = next
+      else addLiteralChild(node, part, next)
     }
     node = next
   }
   if (node.ends === undefined) node.ends = [index]
   else node.ends.push(index)
+}
+
+/** Indices must be added in ascending order. */
+export const addPattern = (trie: ChannelTrie, { text }: Pick<ChannelPattern, 'text'>, index: number): void => {
+  const [domain = '', ...parts] = text.slice('kafka://'.length).split('/')
+  addParts(trie, domain, parts, index)
 }
 
 /** The smallest rule index whose pattern has the channel and that `accepts` takes. */
@@ -114,6 +121,38 @@ export const firstMatch = (
   const root = trie.domains.get(domain)
   if (root !== undefined) visit(root, 0)
   return best === Number.POSITIVE_INFINITY ? undefined : best
+}
+
+/** The rules that have a channel in common with the pattern, ascending. */
+export const indicesMeeting = (trie: ChannelTrie, pattern: ChannelPattern): readonly number[] => {
+  const found: number[] = []
+  const add = (indices: readonly number[] | undefined): void => {
+    for (const index of indices ?? []) found.push(index)
+  }
+  const addAll = (node: TrieNode): void => {
+    add(node.ends)
+    addBelow(node)
+  }
+  const addBelow = (node: TrieNode): void => {
+    add(node.rest)
+    if (node.one !== undefined) addAll(node.one)
+    for (const next of literalChildren(node)) addAll(next)
+  }
+  const visit = (node: TrieNode, depth: number): void => {
+    const segment = pattern.segments[depth]
+    if (segment === undefined) return add(node.ends)
+    if (segment.kind === 'rest') return addBelow(node)
+    add(node.rest)
+    if (node.one !== undefined) visit(node.one, depth + 1)
+    if (segment.kind === 'one') for (const next of literalChildren(node)) visit(next, depth + 1)
+    else {
+      const next = literalChild(node, segment.text)
+      if (next !== undefined) visit(next, depth + 1)
+    }
+  }
+  const root = trie.domains.get(pattern.domain)
+  if (root !== undefined) visit(root, 0)
+  return found.sort((a, b) => a - b)
 }
 
 /** Whether any rule has a channel in common with the pattern. */

@@ -63,20 +63,23 @@ const channels = z
 
 /** The body of `POST /v1/resolve`. */
 export const intentSchema = z
-  .strictObject({
-    produce: channels.optional(),
-    consume: channels.optional(),
-    group: groupName.optional(),
-    profile: z.strictObject({ producer: name.optional(), consumer: name.optional() }).optional(),
-    client: z
-      .strictObject({ instance: name.optional(), family: z.enum(['java', 'librdkafka', 'javascript']).optional() })
-      .optional(),
-    network: name.optional(),
-    lease: z
-      .string()
-      .regex(leaseIdPattern, { error: () => 'a lease id as an answer gave it' })
-      .optional(),
-  })
+  .strictObject(
+    {
+      produce: channels.optional(),
+      consume: channels.optional(),
+      group: groupName.optional(),
+      profile: z.strictObject({ producer: name.optional(), consumer: name.optional() }).optional(),
+      client: z
+        .strictObject({ instance: name.optional(), family: z.enum(['java', 'librdkafka', 'javascript']).optional() })
+        .optional(),
+      network: name.optional(),
+      lease: z
+        .string()
+        .regex(leaseIdPattern, { error: () => 'a lease id as an answer gave it' })
+        .optional(),
+    },
+    { error: ({ code }) => (code === 'invalid_type' ? 'must be a JSON object' : undefined) },
+  )
   .refine((body) => (body.produce?.length ?? 0) + (body.consume?.length ?? 0) > 0, {
     error: () => 'at least one channel in `produce` or `consume`',
   })

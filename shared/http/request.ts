@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { SwitchboardError } from '../domain/errors.ts'
-import { findAmbiguity } from './strict-json.ts'
+import { parseStrictJson } from './strict-json.ts'
 
 export const maximumBodyBytes = 65_536
 
@@ -41,16 +41,16 @@ const readText = ({ body = '', isBase64Encoded }: APIGatewayProxyEventV2): strin
   }
 }
 
-const parseJson = (text: string): unknown => {
+const parseJson = (text: string): ReturnType<typeof parseStrictJson> => {
   try {
-    return JSON.parse(text)
+    return parseStrictJson(text)
   } catch (cause) {
     throw notAnIntent('the body is not JSON', cause)
   }
 }
 
 /**
- * The body of a request: a JSON object that every reader understands alike.
+ * The body of a request: JSON that every reader understands alike.
  * @throws SwitchboardError `unsupported_media_type`, `payload_too_large` or `invalid_intent`
  */
 export const readJsonBody = (event: APIGatewayProxyEventV2): unknown => {
@@ -58,10 +58,7 @@ export const readJsonBody = (event: APIGatewayProxyEventV2): unknown => {
   const text = readText(event)
   if (text === '') throw notAnIntent('the body is empty')
   if (text.charCodeAt(0) === byteOrderMark) throw notAnIntent('the body begins with a byte order mark')
-  const value = parseJson(text)
-  if (value === null || typeof value !== 'object' || Array.isArray(value))
-    throw notAnIntent('the body is no JSON object')
-  const ambiguity = findAmbiguity(text)
+  const { value, ambiguity } = parseJson(text)
   if (ambiguity !== undefined)
     throw new SwitchboardError('invalid_intent', {
       detail: 'the body can be read in more than one way, or nests too deep',

@@ -35,12 +35,7 @@ const closingQuote = (text: string, start: number): number => {
   }
 }
 
-/**
- * What `JSON.parse` does not say about a text that it takes: that a member stands twice in one object, where it keeps the
- * last and others keep the first (RFC 8259 4), so that two readers see two intents; and that it nests too deep.
- * @param text what `JSON.parse` has taken
- */
-export const findAmbiguity = (text: string): FieldError | undefined => {
+const findAmbiguity = (text: string): FieldError | undefined => {
   const path: Open[] = []
   let current: Open | undefined
   let isNameNext = false
@@ -79,4 +74,17 @@ export const findAmbiguity = (text: string): FieldError | undefined => {
     }
   }
   return undefined
+}
+
+/**
+ * `JSON.parse`, and what it does not say about a text that it takes: that a member stands twice in one object, where it
+ * keeps the last and others keep the first (RFC 8259 4), so that two readers see two intents; and that it nests too deep.
+ * @throws SyntaxError as `JSON.parse` does
+ */
+export const parseStrictJson = (
+  text: string,
+): { readonly value: unknown; readonly ambiguity: FieldError | undefined } => {
+  // first: the scan trusts that quotes and brackets close
+  const value: unknown = JSON.parse(text)
+  return { value, ambiguity: findAmbiguity(text) }
 }

@@ -9,7 +9,14 @@ import { describe, expect, test } from 'vitest'
 import { answerSchemas, openApiText } from '../../docs/api/openapi.ts'
 import { parseIntent } from '../../shared/domain/intent.ts'
 import { maximumBodyBytes } from '../../shared/http/request.ts'
-import { type Answer, aWorld, bearer, clientSecret, type Request, type WorldOptions } from '../fixtures/example-world.ts'
+import {
+  type Answer,
+  aWorld,
+  bearer,
+  clientSecret,
+  type Request,
+  type WorldOptions,
+} from '../fixtures/example-world.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const text = readFileSync(join(root, 'docs/api/openapi.json'), 'utf8')
@@ -255,8 +262,8 @@ const asDocumented = (body: unknown, documented: unknown): unknown => {
 const typeOf = ({ headers }: Answer): string => headers['content-type'] ?? ''
 
 describe('the document', () => {
-  test('is what `node docs/api/generate.ts` writes', () => {
-    expect(text).toBe(openApiText())
+  test('is what `node docs/api/generate.ts` writes, but for white space', () => {
+    expect(`${JSON.stringify(JSON.parse(text), null, 2)}\n`).toBe(openApiText())
   })
 
   const lint = async (source: string): Promise<readonly string[]> => {
@@ -287,24 +294,20 @@ describe('the document', () => {
 
   test('takes every intent that resolve takes', () => {
     const channel = fc.oneof(
-      fc.constantFrom(
-        created,
-        'kafka://a/b',
-        'kafka://payments.acme.com/orders/**',
-        'kafka://a/*/c',
-        'kafka://a/b*',
-        'x',
-      ),
+      {
+        weight: 9,
+        arbitrary: fc.constantFrom(created, 'kafka://a/b', 'kafka://payments.acme.com/orders/**', 'kafka://a/*/c'),
+      },
       fc.stringMatching(/^kafka:\/\/[a-z0-9.-]{1,8}(\/[A-Za-z0-9._*{}-]{0,6}){0,3}$/),
     )
     const name = fc.oneof(
-      { weight: 5, arbitrary: fc.constantFrom('n', 'orders-api', 'A.b_c') },
+      { weight: 9, arbitrary: fc.constantFrom('n', 'orders-api', 'A.b_c') },
       fc.stringMatching(/^[A-Za-z0-9._*-]{0,8}$/),
     )
     const intent = fc.record(
       {
-        produce: fc.array(channel, { maxLength: 3 }),
-        consume: fc.array(channel, { maxLength: 3 }),
+        produce: fc.uniqueArray(channel, { maxLength: 3 }),
+        consume: fc.uniqueArray(channel, { maxLength: 3 }),
         group: name,
         profile: fc.record({ producer: name, consumer: name }, { requiredKeys: [] }),
         client: fc.record(
@@ -328,7 +331,7 @@ describe('the document', () => {
       }),
       { numRuns: 2_000 },
     )
-    expect(taken).toBeGreaterThan(50)
+    expect(taken).toBeGreaterThan(200)
   })
 
   test.each([

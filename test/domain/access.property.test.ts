@@ -129,7 +129,7 @@ const topicsOf = (world: World): readonly string[] => [
   ]),
 ]
 
-const runs = { numRuns: 600 }
+const runs = { numRuns: 300 }
 
 describe('the invariant of access', () => {
   it('every topic that an ACL admits is the topic of channels that a grant allows, and of no others', () => {

@@ -105,7 +105,7 @@ it('any text is a channel that says itself, or refused with a printable reason',
         expect(text).toMatch(/^kafka:\/\/[a-z0-9.-]+(\/[A-Za-z0-9._-]+)+$/)
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: 400 },
   )
 })
 

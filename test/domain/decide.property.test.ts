@@ -82,7 +82,7 @@ it('what is allowed is allowed channel by channel by a grant that is held and ha
       const missing = asked.filter(({ action, channel }) => !isAllowed(action, channel))
       if (missing.length > 0) expect(deciding(grants, intent).outcome).toBe('deny')
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   )
 })
 
@@ -98,7 +98,7 @@ it('grants that are added never take anything away', () => {
         expect(deciding([...before, ...grants, ...after], intent).outcome).toBe('allow')
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 250 },
   )
 })
 

@@ -37,7 +37,7 @@ it('names every two routes that lead two channels of a small world to one topic'
       if (shared !== undefined)
         expect(findTopicCollisions(routes).map(({ route, other }) => [route.index, other.index])).toEqual([[1, 0]])
     }),
-    { numRuns: 1000 },
+    { numRuns: 400 },
   )
 })
 
@@ -51,7 +51,7 @@ it('whatever it names, the example it gives is a true one', () => {
         expect(topicOf(other, channelOf(channels[1].name))).toBe(topic)
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: 400 },
   )
 })
 
@@ -62,6 +62,6 @@ it('among many routes it names some pair whenever it names one of two', () => {
       const named = new Set(findTopicCollisions(routes).map(({ route }) => route.index))
       expect(named.size > 0).toBe(pairs.some((found) => found.length > 0))
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   )
 })

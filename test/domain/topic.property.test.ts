@@ -23,7 +23,7 @@ it('a topic leads back to the channel that it was rendered from', () => {
         expect(channelOfTopic(route.topic, route.channel, topic ?? '')?.name).toBe(channel)
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   )
 })
 
@@ -33,7 +33,7 @@ it('two channels of a route never share a topic', () => {
       const topics = channelsOf(route.channel).map((channel) => topicOf(route, channelOf(channel)))
       expect(new Set(topics).size).toBe(topics.length)
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   )
 })
 
@@ -60,6 +60,6 @@ it('an expression matches the topics of the channels that were asked for, and no
         expect(expression.test(topic)).toBe(hasChannel(asked, channel))
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 250 },
   )
 })

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { createHash, createHmac, randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import {
   CreateRoleCommand,
@@ -75,6 +76,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await command('apply', state.policyFile)
+  // resolve looks at the pointer every 5 s; after them no worker knows the names that this policy gave
+  await delay(5_000)
 })
 
 describe('a client with a secret', () => {

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import {
   GetSecretValueCommand,
   ListSecretVersionIdsCommand,
@@ -189,5 +191,17 @@ describe('under a policy that the operator role put in force', () => {
     expect(third).toMatchObject({ status: 429, code: 'rate_limited' })
     expect(released).toBe(204)
     expect(afterwards).toMatchObject({ status: 200 })
+  })
+
+  test('the command shows who holds a lease, of everybody and of one', async () => {
+    const { lease } = await askAs('first')
+    const leases = async (...args: string[]): Promise<string> => {
+      const options = { cwd: root, env: cleanEnvironment(awsEnvironment(aws, state.caFile)) }
+      const words = ['leases', ...args, '--json', '--stack', switchboard.stackName]
+      return (await promisify(execFile)(nodeFile, [join(root, 'cli/switchboard.ts'), ...words], options)).stdout
+    }
+
+    expect(await leases()).toContain(lease?.id)
+    expect(await leases('--principal', named)).toContain(lease?.id)
   })
 })

@@ -15,7 +15,7 @@ export type LiveBreak = {
   readonly mend: () => Promise<void>
 }
 
-const roleTests = ['test/e2e/roles.test.ts']
+const roleTests = ['test/e2e/roles.test.ts', 'test/e2e/identities.test.ts']
 const grantTests = ['test/e2e/example-grants.test.ts']
 
 /** Actions that the emulator lets through without asking the role; only the templates' test can hold these. */
