@@ -55,7 +55,12 @@ export const measure = (): Promise<readonly Figure[]> =>
       { name: 'cold start, empty bundle', value: median(cpu.empty), unit: 'ms CPU' },
       { name: 'cold start, AWS clients only', value: median(cpu.clients), unit: 'ms CPU' },
       { name: 'cold start, resolve', value: median(cpu.resolve), unit: 'ms CPU' },
-      { name: 'cold start, resolve / AWS clients only', value: medianRatio(cpu.resolve, cpu.clients), unit: 'x', limit: 1.25 },
+      {
+        name: 'cold start, resolve / AWS clients only',
+        value: medianRatio(cpu.resolve, cpu.clients),
+        unit: 'x',
+        limit: 1.25,
+      },
       { name: 'cold start, resolve, by the clock', value: median(wall.resolve), unit: 'ms' },
       { name: 'cold start, AWS clients only, by the clock', value: median(wall.clients), unit: 'ms' },
     ]

@@ -73,8 +73,18 @@ export const measure = async (): Promise<readonly Figure[]> => {
     )
     figures.push(
       { name: `decide, ${name}, ${large} rules`, value: median(times.many), unit: 'us' },
-      { name: `decide, ${name}, ${large} rules / jose ES256 sign`, value: medianRatio(times.many, times.sign), unit: 'x', limit: 0.1 },
-      { name: `decide, ${name}, ${large} rules / ${small} rules`, value: medianRatio(times.many, times.few), unit: 'x', limit: 2 },
+      {
+        name: `decide, ${name}, ${large} rules / jose ES256 sign`,
+        value: medianRatio(times.many, times.sign),
+        unit: 'x',
+        limit: 0.1,
+      },
+      {
+        name: `decide, ${name}, ${large} rules / ${small} rules`,
+        value: medianRatio(times.many, times.few),
+        unit: 'x',
+        limit: 2,
+      },
     )
   }
   return figures

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomUUID, sign } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { CryptoKey } from 'jose'
 
 /** An OpenID Connect issuer on this machine with one ES256 key. */
 export type LoopbackIssuer = {

@@ -145,7 +145,12 @@ export const branchingShape = (size: number, levels: number): Shape => {
         { principals: ['service'], produce: ['kafka://acme/**'] },
       ],
       [
-        ...texts.map(({ index, text }) => ({ channel: text, cluster: clusterOf(index), topic: `t${index}`, shared: true })),
+        ...texts.map(({ index, text }) => ({
+          channel: text,
+          cluster: clusterOf(index),
+          topic: `t${index}`,
+          shared: true,
+        })),
         { channel: 'kafka://acme/**', cluster: 'cluster-0', topic: '{path}', shared: true },
       ],
       issuer,

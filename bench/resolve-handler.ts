@@ -40,7 +40,7 @@ export const startResolveHandler = async (
   const fail = (error: unknown): never => {
     throw error
   }
-  const telemetry = createTelemetry('resolve')
+  const telemetry = createTelemetry('resolve', () => undefined)
   const keys = createSigningKeys()
   const signingKeys = async () => keys
   const routes = createRoutes({

@@ -3,7 +3,15 @@ import { createMemoryLeaseStore } from '../shared/store/memory.ts'
 import type { Figure } from './figure.ts'
 import { startLoopbackIssuer } from './loopback-issuer.ts'
 import { interleave, median, medianRatio } from './measure.ts'
-import { ask, bodyOf, createReadyAccessStore, eventOf, type Send, startResolveHandler, teamOf } from './resolve-handler.ts'
+import {
+  ask,
+  bodyOf,
+  createReadyAccessStore,
+  eventOf,
+  type Send,
+  startResolveHandler,
+  teamOf,
+} from './resolve-handler.ts'
 
 const callers = 500
 const rounds = 1_500

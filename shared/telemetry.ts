@@ -55,9 +55,6 @@ const errorFields = (error: unknown): Fields => {
   }
 }
 
-/** The trace that Lambda says this invocation belongs to. */
-const traceId = (): string | undefined => /Root=([^;]+)/.exec(process.env._X_AMZN_TRACE_ID ?? '')?.[1]
-
 /**
  * Counts as CloudWatch reads them out of a log line.
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
@@ -80,12 +77,23 @@ const embeddedMetrics = (
   ...Object.fromEntries(counted),
 })
 
-export const createTelemetry = (service: 'resolve' | 'rotate'): Telemetry => {
+/**
+ * Lines of JSON on standard output, one a fact.
+ * @param traceHeader what Lambda says of the invocation's trace, such as `Root=1-5759e988-bd862e3fe1be46a994272793;...`
+ */
+export const createTelemetry = (service: 'resolve' | 'rotate', traceHeader: () => string | undefined): Telemetry => {
   const write = (line: Readonly<Record<string, unknown>>): void => {
     process.stdout.write(`${JSON.stringify(line)}\n`)
   }
   const log = (level: 'INFO' | 'WARN' | 'ERROR', message: string, fields: Readonly<Record<string, unknown>>): void =>
-    write({ level, message, timestamp: new Date().toISOString(), service, xray_trace_id: traceId(), ...fields })
+    write({
+      level,
+      message,
+      timestamp: new Date().toISOString(),
+      service,
+      xray_trace_id: /Root=([^;]+)/.exec(traceHeader() ?? '')?.[1],
+      ...fields,
+    })
   const counted = new Map<MetricName, number>()
   return {
     info: (message, fields = {}) => log('INFO', message, fields),

@@ -20,7 +20,7 @@ import { createRoutes } from './routes.ts'
 
 const env = parseResolveEnv(process.env)
 const clock = () => new Date()
-const telemetry = createTelemetry('resolve')
+const telemetry = createTelemetry('resolve', () => process.env._X_AMZN_TRACE_ID)
 const client = { requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000 }, maxAttempts: 3 }
 const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient(client), {
   marshallOptions: { removeUndefinedValues: true },

@@ -15,7 +15,7 @@ import { createHandler } from './handler.ts'
 
 const env = parseRotateEnv(process.env)
 const clock = () => new Date()
-const telemetry = createTelemetry('rotate')
+const telemetry = createTelemetry('rotate', () => process.env._X_AMZN_TRACE_ID)
 const client = { requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000 }, maxAttempts: 4 }
 const secrets = new SecretsManagerClient(client)
 const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient(client), {

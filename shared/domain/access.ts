@@ -1,6 +1,6 @@
 import { type ChannelPattern, containsPattern, intersectPatterns, literalChannel } from './channel.ts'
 import type { ConnectionDecision } from './decide.ts'
-import { type Directory, selectGrant, selectRoute, topicOf } from './directory.ts'
+import { type Directory, routesMeeting, selectGrant, selectRoute, topicOf } from './directory.ts'
 import { type Action, isExpired, isHeldBy } from './grant.ts'
 import type { Principal } from './principal.ts'
 import { hasLabels } from './principal.ts'
@@ -82,12 +82,7 @@ const uncutPrefix = (
 
 /** Whether an earlier route takes some of these channels. */
 const isCutShort = (directory: Directory, principal: AccessSubject, route: Route, both: ChannelPattern): boolean =>
-  directory.routes.some(
-    (other) =>
-      other.index < route.index &&
-      hasLabels(principal.labels, other.when) &&
-      intersectPatterns(other.channel, both) !== undefined,
-  )
+  routesMeeting(directory, both).some((other) => other.index < route.index && hasLabels(principal.labels, other.when))
 
 /**
  * The ACLs of a principal on a cluster, from grants x routes. Every topic an ACL admits leads back to a channel that a

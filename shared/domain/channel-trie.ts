@@ -1,4 +1,4 @@
-import type { ChannelPattern } from './channel.ts'
+import { type ChannelPattern, scheme } from './channel.ts'
 
 /**
  * First match over ordered patterns. Each node knows the smallest rule index below it, so a search that has found
@@ -53,7 +53,9 @@ const addLiteralChild = (node: TrieNode, text: string, child: TrieNode): void =>
 
 const isOne = (part: string): boolean => part === '*' || part.startsWith('{')
 
-const addParts = (trie: ChannelTrie, domain: string, parts: readonly string[], index: number): void => {
+/** Takes the text of a pattern, so that one that is in force need not be parsed. Indices must be added in ascending order. */
+export const addPattern = (trie: ChannelTrie, { text }: Pick<ChannelPattern, 'text'>, index: number): void => {
+  const [domain = '', ...parts] = text.slice(scheme.length).split('/')
   let node = trie.domains.get(domain)
   if (node === undefined) {
     node = createNode(index)
@@ -75,12 +77,6 @@ const addParts = (trie: ChannelTrie, domain: string, parts: readonly string[], i
   }
   if (node.ends === undefined) node.ends = [index]
   else node.ends.push(index)
-}
-
-/** Indices must be added in ascending order. */
-export const addPattern = (trie: ChannelTrie, { text }: Pick<ChannelPattern, 'text'>, index: number): void => {
-  const [domain = '', ...parts] = text.slice('kafka://'.length).split('/')
-  addParts(trie, domain, parts, index)
 }
 
 /** The smallest rule index whose pattern has the channel and that `accepts` takes. */
@@ -140,8 +136,14 @@ export const indicesMeeting = (trie: ChannelTrie, pattern: ChannelPattern): read
   }
   const visit = (node: TrieNode, depth: number): void => {
     const segment = pattern.segments[depth]
-    if (segment === undefined) return add(node.ends)
-    if (segment.kind === 'rest') return addBelow(node)
+    if (segment === undefined) {
+      add(node.ends)
+      return
+    }
+    if (segment.kind === 'rest') {
+      addBelow(node)
+      return
+    }
     add(node.rest)
     if (node.one !== undefined) visit(node.one, depth + 1)
     if (segment.kind === 'one') for (const next of literalChildren(node)) visit(next, depth + 1)

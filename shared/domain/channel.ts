@@ -23,7 +23,7 @@ export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok
 
 export const maximumSegments = 16
 export const maximumChannelLength = 512
-const scheme = 'kafka://'
+export const scheme = 'kafka://'
 const domainLabel = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const literalSegment = /^[A-Za-z0-9._-]{1,128}$/
 const namedSegment = /^\{([a-z][A-Za-z0-9]{0,31})\}$/

@@ -7,7 +7,7 @@ import {
   parseChannelPattern,
   quoted,
 } from './channel.ts'
-import { addPattern, type ChannelTrie, createChannelTrie, firstMatch } from './channel-trie.ts'
+import { addPattern, type ChannelTrie, createChannelTrie, firstMatch, indicesMeeting } from './channel-trie.ts'
 import type { Cluster, Listener } from './cluster.ts'
 import { type Action, type Grant, isExpired, isHeldBy, parseNamePattern } from './grant.ts'
 import type { IdentityRule } from './identity.ts'
@@ -15,6 +15,7 @@ import type { Policy, PolicyIssue } from './policy.ts'
 import { durationSeconds, untilDate } from './policy-times.ts'
 import { hasLabels, type Principal } from './principal.ts'
 import { builtInProfiles, type Profile } from './profile.ts'
+import { publishedRoute } from './published-route.ts'
 import type { Route } from './route.ts'
 import { noTopic, parseTopicTemplate, renderTopic, unusedCaptures } from './topic.ts'
 import { findTopicCollisions } from './topic-collision.ts'
@@ -200,6 +201,12 @@ export const compileDirectory = (
   const exclusive: Route[] = []
   const routeIndex = createChannelTrie()
   for (const [index, route] of policy.routes.entries()) {
+    if (published && route.topics === undefined) {
+      addPattern(routeIndex, { text: route.channel }, routes.length)
+      routes.push(publishedRoute(route, routes.length))
+      routePositions.push(index)
+      continue
+    }
     const channel = parseChannelPattern(route.channel)
     if (!channel.ok) {
       issues.push({ path: ['routes', index, 'channel'], detail: channel.detail })
@@ -309,6 +316,10 @@ export const selectGrant = (
   return best === undefined ? undefined : directory.grants[best]
 }
 
+/** The routes that have a channel in common with the pattern, in their order. */
+export const routesMeeting = ({ routeIndex, routes }: Directory, pattern: ChannelPattern): readonly Route[] =>
+  indicesMeeting(routeIndex, pattern).flatMap((index) => routes[index] ?? [])
+
 /** A part of an asked pattern that one route carries. */
 export type RoutePart = { readonly route: Route; readonly both: ChannelPattern }
 
@@ -324,7 +335,7 @@ export const selectPatternRoutes = (
   pattern: ChannelPattern,
 ): PatternRoutes => {
   const taken: RoutePart[] = []
-  for (const route of directory.routes) {
+  for (const route of routesMeeting(directory, pattern)) {
     if (!hasLabels(principal.labels, route.when)) continue
     const both = intersectPatterns(route.channel, pattern)
     if (both === undefined || taken.some((earlier) => containsPattern(earlier.both, both))) continue

@@ -77,8 +77,9 @@ const findAmbiguity = (text: string): FieldError | undefined => {
 }
 
 /**
- * `JSON.parse`, and what it does not say about a text that it takes: that a member stands twice in one object, where it
- * keeps the last and others keep the first (RFC 8259 4), so that two readers see two intents; and that it nests too deep.
+ * `JSON.parse`, and what it does not say about a text that it takes: that a member stands twice in one object, so that two
+ * readers see two intents (RFC 8259 4; V8 itself keeps the last, or the first when an escape spells it and it has seen the
+ * shape before); and that it nests too deep.
  * @throws SyntaxError as `JSON.parse` does
  */
 export const parseStrictJson = (

@@ -170,7 +170,8 @@ export const createAuthenticator = ({
     const id = hash('sha256', token, 'base64url')
     const known = remembered.get(id)
     // nothing here is believed yet; a token that is known says the same as when it was decoded
-    const { issuer, algorithm } = known === undefined ? decode(token) : { issuer: known.claims.iss, algorithm: known.algorithm }
+    const { issuer, algorithm } =
+      known === undefined ? decode(token) : { issuer: known.claims.iss, algorithm: known.algorithm }
     if (issuer === ownIssuer) throw unauthenticated('the token is one of ours, made for Kafka')
     const rules = directory.identities.filter((rule) => rule.kind === 'oidc').filter((rule) => rule.issuer === issuer)
     const first = rules[0]

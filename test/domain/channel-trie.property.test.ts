@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { addPattern, createChannelTrie, firstMatch } from '../../shared/domain/channel-trie.ts'
+import { intersectPatterns } from '../../shared/domain/channel.ts'
+import { addPattern, createChannelTrie, firstMatch, indicesMeeting } from '../../shared/domain/channel-trie.ts'
 import { channelOf, patternOf } from '../fixtures/policies.ts'
 import { anyChannel, anyPattern, hasChannel } from '../fixtures/small-universe.ts'
 
@@ -35,5 +36,18 @@ it('finds the first of those that the caller accepts', () => {
       },
     ),
     { numRuns: 400 },
+  )
+})
+
+it('finds all patterns that have a channel in common with another, as a scan does', () => {
+  fc.assert(
+    fc.property(fc.array(anyPattern({ named: true }), { maxLength: 25 }), anyPattern(), (patterns, asked) => {
+      const pattern = patternOf(asked)
+      const meeting = patterns.flatMap((other, index) =>
+        intersectPatterns(patternOf(other), pattern) === undefined ? [] : [index],
+      )
+      expect(indicesMeeting(trieOf(patterns), pattern)).toEqual(meeting)
+    }),
+    { numRuns: 1000 },
   )
 })

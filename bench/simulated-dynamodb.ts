@@ -1,0 +1,44 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+
+/** An answer of DynamoDB in its own JSON, made beforehand so that making it is no part of a figure. */
+export type Answer = (operation: string, input: Readonly<Record<string, unknown>>) => string | Uint8Array
+
+export type SimulatedDynamo = { readonly endpoint: string; readonly requests: () => number; readonly close: () => void }
+
+/** Speaks DynamoDB's protocol on this machine with canned answers: it counts what is asked and stores nothing. */
+export const startSimulatedDynamo = async (answer: Answer): Promise<SimulatedDynamo> => {
+  let requests = 0
+  const server = createServer(async (request, response) => {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    requests += 1
+    const operation = String(request.headers['x-amz-target']).split('.').at(-1) ?? ''
+    const body = answer(operation, JSON.parse(Buffer.concat(chunks).toString('utf8')))
+    response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end(body)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests: () => requests,
+    close: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+/** The client as `functions/resolve/index.ts` makes it. */
+export const dynamoAt = (endpoint: string): DynamoDBDocumentClient =>
+  DynamoDBDocumentClient.from(
+    new DynamoDBClient({
+      endpoint,
+      region: 'eu-west-1',
+      credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
+      requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000 },
+      maxAttempts: 3,
+    }),
+    { marshallOptions: { removeUndefinedValues: true } },
+  )
