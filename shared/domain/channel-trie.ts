@@ -1,4 +1,4 @@
-import { type ChannelPattern, scheme } from './channel.ts'
+import { type ChannelPattern, type PatternSegment, scheme } from './channel.ts'
 
 /**
  * First match over ordered patterns. Each node knows the smallest rule index below it, so a search that has found
@@ -9,7 +9,9 @@ export type ChannelTrie = { readonly domains: Map<string, TrieNode> }
 type TrieNode = {
   /** The smallest rule index here and below. */
   smallest: number
-  /** The only literal child for as long as there is one: most nodes have no more, and a map takes 200 bytes. */
+  /** What is left of the pattern of the only rule below: most rules are soon alone, and need no nodes of their own. */
+  tail: readonly string[] | undefined
+  /** The only literal child for as long as there is one: a map takes 200 bytes. */
   text: string | undefined
   next: TrieNode | undefined
   /** The literal children when there are several. */
@@ -21,8 +23,9 @@ type TrieNode = {
   ends: number[] | undefined
 }
 
-const createNode = (index: number): TrieNode => ({
+const createNode = (index: number, tail: readonly string[]): TrieNode => ({
   smallest: index,
+  tail,
   text: undefined,
   next: undefined,
   literals: undefined,
@@ -32,6 +35,8 @@ const createNode = (index: number): TrieNode => ({
 })
 
 export const createChannelTrie = (): ChannelTrie => ({ domains: new Map() })
+
+const isOne = (part: string): boolean => part === '*' || part.startsWith('{')
 
 const literalChild = (node: TrieNode, text: string): TrieNode | undefined =>
   node.literals === undefined ? (node.text === text ? node.next : undefined) : node.literals.get(text)
@@ -51,32 +56,62 @@ const addLiteralChild = (node: TrieNode, text: string, child: TrieNode): void =>
     ])
 }
 
-const isOne = (part: string): boolean => part === '*' || part.startsWith('{')
+/** Goes one part down; the node where the rest of the pattern belongs, unless it is placed already. */
+const addPart = (node: TrieNode, parts: readonly string[], depth: number, index: number): TrieNode | undefined => {
+  const part = parts[depth]
+  if (part === undefined) {
+    if (node.ends === undefined) node.ends = [index]
+    else node.ends.push(index)
+    return undefined
+  }
+  if (part === '**') {
+    if (node.rest === undefined) node.rest = [index]
+    else node.rest.push(index)
+    return undefined
+  }
+  const child = isOne(part) ? node.one : literalChild(node, part)
+  if (child !== undefined) return child
+  const created = createNode(index, parts.slice(depth + 1))
+  if (isOne(part)) node.one = created
+  else addLiteralChild(node, part, created)
+  return undefined
+}
 
 /** Takes the text of a pattern, so that one that is in force need not be parsed. Indices must be added in ascending order. */
 export const addPattern = (trie: ChannelTrie, { text }: Pick<ChannelPattern, 'text'>, index: number): void => {
   const [domain = '', ...parts] = text.slice(scheme.length).split('/')
   let node = trie.domains.get(domain)
-  if (node === undefined) {
-    node = createNode(index)
-    trie.domains.set(domain, node)
-  }
-  for (const part of parts) {
-    if (part === '**') {
-      if (node.rest === undefined) node.rest = [index]
-      else node.rest.push(index)
-      return
+  if (node === undefined) trie.domains.set(domain, createNode(index, parts))
+  for (let depth = 0; node !== undefined; depth++) {
+    if (node.tail !== undefined) {
+      const alone = node.tail
+      node.tail = undefined
+      addPart(node, alone, 0, node.smallest)
     }
-    let next: TrieNode | undefined = isOne(part) ? node.one : literalChild(node, part)
-    if (next === undefined) {
-      next = createNode(index)
-      if (isOne(part)) node.one = next
-      else addLiteralChild(node, part, next)
-    }
-    node = next
+    node = addPart(node, parts, depth, index)
   }
-  if (node.ends === undefined) node.ends = [index]
-  else node.ends.push(index)
+}
+
+const tailHas = (tail: readonly string[], segments: readonly string[], depth: number): boolean => {
+  for (let at = 0; at < tail.length; at++) {
+    const part = tail[at] ?? ''
+    const segment = segments[depth + at]
+    if (segment === undefined) return false
+    if (part === '**') return true
+    if (part !== segment && !isOne(part)) return false
+  }
+  return depth + tail.length === segments.length
+}
+
+const tailMeets = (tail: readonly string[], segments: readonly PatternSegment[], depth: number): boolean => {
+  for (let at = 0; at < tail.length; at++) {
+    const part = tail[at] ?? ''
+    const segment = segments[depth + at]
+    if (segment === undefined) return false
+    if (part === '**' || segment.kind === 'rest') return true
+    if (segment.kind === 'literal' && segment.text !== part && !isOne(part)) return false
+  }
+  return depth + tail.length === segments.length
 }
 
 /** The smallest rule index whose pattern has the channel and that `accepts` takes. */
@@ -99,6 +134,10 @@ export const firstMatch = (
   }
   const visit = (node: TrieNode, depth: number): void => {
     if (node.smallest >= best) return
+    if (node.tail !== undefined) {
+      if (tailHas(node.tail, segments, depth) && accepts(node.smallest)) best = node.smallest
+      return
+    }
     const segment = segments[depth]
     if (segment === undefined) {
       take(node.ends)
@@ -126,6 +165,7 @@ export const indicesMeeting = (trie: ChannelTrie, pattern: ChannelPattern): read
     for (const index of indices ?? []) found.push(index)
   }
   const addAll = (node: TrieNode): void => {
+    if (node.tail !== undefined) found.push(node.smallest)
     add(node.ends)
     addBelow(node)
   }
@@ -135,6 +175,10 @@ export const indicesMeeting = (trie: ChannelTrie, pattern: ChannelPattern): read
     for (const next of literalChildren(node)) addAll(next)
   }
   const visit = (node: TrieNode, depth: number): void => {
+    if (node.tail !== undefined) {
+      if (tailMeets(node.tail, pattern.segments, depth)) found.push(node.smallest)
+      return
+    }
     const segment = pattern.segments[depth]
     if (segment === undefined) {
       add(node.ends)
@@ -160,6 +204,7 @@ export const indicesMeeting = (trie: ChannelTrie, pattern: ChannelPattern): read
 /** Whether any rule has a channel in common with the pattern. */
 export const meetsAny = (trie: ChannelTrie, pattern: ChannelPattern): boolean => {
   const visit = (node: TrieNode, depth: number): boolean => {
+    if (node.tail !== undefined) return tailMeets(node.tail, pattern.segments, depth)
     const segment = pattern.segments[depth]
     if (segment === undefined) return node.ends !== undefined
     if (node.rest !== undefined) return true
@@ -173,4 +218,14 @@ export const meetsAny = (trie: ChannelTrie, pattern: ChannelPattern): boolean =>
   }
   const root = trie.domains.get(pattern.domain)
   return root !== undefined && visit(root, 0)
+}
+
+/** How many nodes a search may visit for one channel, at most: a literal and a `*` at the same place double it. */
+export const longestSearch = (trie: ChannelTrie): number => {
+  const visits = (node: TrieNode): number => {
+    let most = 0
+    for (const next of literalChildren(node)) most = Math.max(most, visits(next))
+    return 1 + most + (node.one === undefined ? 0 : visits(node.one))
+  }
+  return [...trie.domains.values()].reduce((most, root) => Math.max(most, visits(root)), 0)
 }

@@ -42,7 +42,8 @@ export type Directory = {
 /** Per holder (a name, or a set of labels) the tries of what it may produce and consume. */
 type GrantIndex = {
   readonly byName: Map<string, HeldGrants>
-  readonly byLabel: Map<string, HeldByLabels[]>
+  /** Label -> value -> the label sets that hang on it. */
+  readonly byLabel: Map<string, Map<string, HeldByLabels[]>>
 }
 type HeldGrants = { readonly produce: ChannelTrie; readonly consume: ChannelTrie }
 type HeldByLabels = HeldGrants & { readonly labels: Readonly<Record<string, string>> }
@@ -50,8 +51,6 @@ type HeldByLabels = HeldGrants & { readonly labels: Readonly<Record<string, stri
 export type Compiled = { readonly directory: Directory; readonly issues: readonly PolicyIssue[] }
 
 const createHeld = (): HeldGrants => ({ produce: createChannelTrie(), consume: createChannelTrie() })
-
-const labelKey = (key: string, value: string): string => `${key}\n${value}`
 
 const compileListeners = (cluster: Policy['clusters'][string]): readonly Listener[] =>
   cluster.listeners === undefined
@@ -74,6 +73,7 @@ const indexGrants = (grants: readonly Grant[]): GrantIndex => {
   const byName = new Map<string, HeldGrants>()
   const sets = new Map<string, HeldByLabels>()
   const frequency = new Map<string, number>()
+  const labelKey = ([key, value]: readonly [string, string]): string => `${key}\n${value}`
   const add = (held: HeldGrants, grant: Grant): void => {
     for (const pattern of grant.produce) addPattern(held.produce, pattern, grant.index)
     for (const pattern of grant.consume) addPattern(held.consume, pattern, grant.index)
@@ -91,22 +91,23 @@ const indexGrants = (grants: readonly Grant[]): GrantIndex => {
       if (held === undefined) {
         held = { ...createHeld(), labels: grant.labels }
         sets.set(id, held)
-        for (const [key, value] of pairs)
-          frequency.set(labelKey(key, value), (frequency.get(labelKey(key, value)) ?? 0) + 1)
+        for (const pair of pairs) frequency.set(labelKey(pair), (frequency.get(labelKey(pair)) ?? 0) + 1)
       }
       add(held, grant)
     }
   }
   // each set hangs on its rarest label, so that one label shared by all grants does not make every look-up a scan
-  const byLabel = new Map<string, HeldByLabels[]>()
+  const byLabel: GrantIndex['byLabel'] = new Map()
   for (const held of sets.values()) {
-    const rarest = Object.entries(held.labels)
-      .map(([key, value]) => labelKey(key, value))
-      .sort((a, b) => (frequency.get(a) ?? 0) - (frequency.get(b) ?? 0))[0]
+    const often = (pair: readonly [string, string]): number => frequency.get(labelKey(pair)) ?? 0
+    const [rarest] = Object.entries(held.labels).sort((a, b) => often(a) - often(b))
     if (rarest === undefined) continue
-    const list = byLabel.get(rarest) ?? []
-    byLabel.set(rarest, list)
-    list.push(held)
+    const [key, value] = rarest
+    const values = byLabel.get(key) ?? new Map<string, HeldByLabels[]>()
+    byLabel.set(key, values)
+    const list = values.get(value)
+    if (list === undefined) values.set(value, [held])
+    else list.push(held)
   }
   return { byName, byLabel }
 }
@@ -310,8 +311,8 @@ export const selectGrant = (
   }
   const named = directory.grantIndex.byName.get(principal.name)
   if (named !== undefined) search(named)
-  for (const [key, value] of Object.entries(principal.labels))
-    for (const held of directory.grantIndex.byLabel.get(labelKey(key, value)) ?? [])
+  for (const key of Object.keys(principal.labels))
+    for (const held of directory.grantIndex.byLabel.get(key)?.get(principal.labels[key] ?? '') ?? [])
       if (hasLabels(principal.labels, held.labels)) search(held)
   return best === undefined ? undefined : directory.grants[best]
 }

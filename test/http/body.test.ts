@@ -109,7 +109,7 @@ describe('a body', () => {
 
   it.each([
     ['{"produce":["kafka://a/b"],"produce":["kafka://a/c"]}', '/produce'],
-    ['{"produce":["kafka://a/b"],"\\u0070roduce":[]}', '/produce'],
+    ['{"produce":["kafka://a/b"],"\\u0070roduce":[]}', ''],
     ['{"produce":["kafka://a/b"],"client":{"family":"java","family":"java"}}', '/client/family'],
     [`{"a":${'['.repeat(8)}${']'.repeat(8)}}`, '/a/0/0/0/0/0/0/0'],
   ])('is refused where two readers would differ or it is too deep: %s', (body, pointer) => {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import * as z from 'zod'
 import { LocalError } from '../../local/errors.ts'
@@ -8,7 +8,7 @@ import { cleanEnvironment, runToExit } from '../../local/processes.ts'
 /** `test` is the first test that failed. */
 export type Outcome =
   | { readonly kind: 'green'; readonly passed: number }
-  | { readonly kind: 'noticed'; readonly test: string }
+  | { readonly kind: 'noticed'; readonly test: string; readonly log: string }
 
 export type TestPlace = {
   /** The project, or a copy of it. */
@@ -19,6 +19,8 @@ export type TestPlace = {
 }
 
 const limitMs = 300_000
+// each run keeps its log, for whoever wonders why a test noticed
+let runs = 0
 
 const reportSchema = z.object({
   numPassedTests: z.number(),
@@ -75,10 +77,9 @@ export const runTests = async (
 ): Promise<Outcome> => {
   let passed = 0
   for (const [project, own] of groups(paths)) {
-    const reportFile = join(resultFolder, 'report.json')
-    const log = join(resultFolder, 'vitest.log')
-    rmSync(reportFile, { force: true })
-    rmSync(log, { force: true })
+    runs += 1
+    const reportFile = join(resultFolder, `${runs}.json`)
+    const log = join(resultFolder, `${runs}.log`)
     const timeout = AbortSignal.timeout(limitMs)
     const code = await runToExit(
       {
@@ -109,7 +110,7 @@ export const runTests = async (
     }
     const report = reportSchema.parse(JSON.parse(readFileSync(reportFile, 'utf8')))
     const test = firstFailure(report, folder, log)
-    if (test !== undefined) return { kind: 'noticed', test }
+    if (test !== undefined) return { kind: 'noticed', test, log }
     if (code !== 0) throw new LocalError(`vitest ended with ${code}, but every test passed`, log)
     passed += report.numPassedTests
   }

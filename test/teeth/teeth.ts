@@ -62,8 +62,7 @@ const requireGreen = async (
 ): Promise<void> => {
   const outcome = await terminal.step(title, async () => {
     const found = await runTests(tests, place, { bail: false })
-    if (found.kind === 'noticed')
-      throw new LocalError(`${title}, but this one fails: ${found.test}`, join(place.resultFolder, 'vitest.log'))
+    if (found.kind === 'noticed') throw new LocalError(`${title}, but this one fails: ${found.test}`, found.log)
     return found
   })
   terminal.line(`    ${outcome.passed} tests pass`)
