@@ -4,16 +4,15 @@ import { createAccessStore } from '../shared/store/access-store.ts'
 import { createLeaseStore } from '../shared/store/lease-store.ts'
 import type { Figure } from './figure.ts'
 import { startLoopbackIssuer } from './loopback-issuer.ts'
-import { aclsOf, ask, startResolveHandler, teamOf } from './resolve-handler.ts'
+import { accessOf, ask, startResolveHandler, teamOf } from './resolve-handler.ts'
 import { dynamoAt, startSimulatedDynamo } from './simulated-dynamodb.ts'
 
 const callers = 200
 
 /** Every principal has what it needs, every write succeeds. */
 const accessItem = (principal: string): string => {
-  const acls = aclsOf(teamOf(Number(principal.slice('service-'.length)))).map(aclKey)
-  const group = aclKey({ resource: 'group', pattern: 'literal', name: principal, operation: 'read' })
-  return JSON.stringify({ Item: marshall({ principal, acls: [...acls, group], policies: [] }) })
+  const { acls, policies } = accessOf(principal)
+  return JSON.stringify({ Item: marshall({ principal, acls: acls.map(aclKey), policies }) })
 }
 
 /** What one resolve costs the database: the most that any of the callers' requests took. */

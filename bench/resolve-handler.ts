@@ -3,10 +3,11 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import { createHandler } from '../functions/resolve/handler.ts'
 import { createResolve } from '../functions/resolve/resolve.ts'
 import { createRoutes } from '../functions/resolve/routes.ts'
+import type { Acl } from '../shared/domain/access.ts'
 import { createAuthenticator } from '../shared/identity/authenticator.ts'
 import { createIssuerKeys } from '../shared/identity/issuer-keys.ts'
 import type { SigningKeys } from '../shared/secrets/signing-key-store.ts'
-import type { AccessStore } from '../shared/store/access-store.ts'
+import type { AccessStore, AppliedAccess } from '../shared/store/access-store.ts'
 import { createDirectoryCache } from '../shared/store/directory-cache.ts'
 import type { LeaseStore } from '../shared/store/lease-store.ts'
 import { createMemoryAccessStore, createMemoryDirectoryStore } from '../shared/store/memory.ts'
@@ -74,31 +75,25 @@ export const startResolveHandler = async (
   return async (event) => (await handler(event, context)) as APIGatewayProxyStructuredResultV2
 }
 
-/** What a caller of `team` needs on its cluster. */
-export const aclsOf = (team: string) =>
-  (['write', 'read'] as const).map((operation) => ({
-    resource: 'topic' as const,
-    pattern: 'prefixed' as const,
-    name: `${team}.`,
-    operation,
-  }))
+/** Applied access of `service-7`: all that it may ask for. */
+export const accessOf = (principal: string): AppliedAccess => {
+  const caller = Number(principal.slice('service-'.length))
+  const topics = (['write', 'read'] as const).map(
+    (operation): Acl => ({ resource: 'topic', pattern: 'prefixed', name: `${teamOf(caller)}.`, operation }),
+  )
+  return {
+    cluster: `cluster-${(caller % teams) % 4}`,
+    principal,
+    labels: {},
+    acls: [...topics, { resource: 'group', pattern: 'literal', name: principal, operation: 'read' }],
+    policies: [],
+  }
+}
 
 /** A memory store in which `callers` principals have what they need. */
 export const createReadyAccessStore = async (callers: number): Promise<AccessStore> => {
   const access = createMemoryAccessStore()
-  for (let caller = 0; caller < callers; caller++)
-    await access.recordApplied(
-      {
-        cluster: `cluster-${(caller % teams) % 4}`,
-        principal: `service-${caller}`,
-        acls: [
-          ...aclsOf(teamOf(caller)),
-          { resource: 'group', pattern: 'literal', name: `service-${caller}`, operation: 'read' },
-        ],
-        policies: [],
-      },
-      clock(),
-    )
+  for (let caller = 0; caller < callers; caller++) await access.recordApplied(accessOf(`service-${caller}`), clock())
   return access
 }
 

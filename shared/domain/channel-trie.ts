@@ -2,9 +2,9 @@ import { type ChannelPattern, type PatternSegment, scheme } from './channel.ts'
 
 /**
  * First match over ordered patterns. Each node knows the smallest rule index below it, so a search that has found
- * rule 7 never enters a branch whose best rule is 8, whatever the number of rules.
+ * rule 7 never enters a branch whose best rule is 8, whatever the number of rules. The domain is the first part of a path.
  */
-export type ChannelTrie = { readonly domains: Map<string, TrieNode> }
+export type ChannelTrie = { root: TrieNode | undefined }
 
 type TrieNode = {
   /** The smallest rule index here and below. */
@@ -34,7 +34,7 @@ const createNode = (index: number, tail: readonly string[]): TrieNode => ({
   ends: undefined,
 })
 
-export const createChannelTrie = (): ChannelTrie => ({ domains: new Map() })
+export const createChannelTrie = (): ChannelTrie => ({ root: undefined })
 
 const isOne = (part: string): boolean => part === '*' || part.startsWith('{')
 
@@ -79,9 +79,9 @@ const addPart = (node: TrieNode, parts: readonly string[], depth: number, index:
 
 /** Takes the text of a pattern, so that one that is in force need not be parsed. Indices must be added in ascending order. */
 export const addPattern = (trie: ChannelTrie, { text }: Pick<ChannelPattern, 'text'>, index: number): void => {
-  const [domain = '', ...parts] = text.slice(scheme.length).split('/')
-  let node = trie.domains.get(domain)
-  if (node === undefined) trie.domains.set(domain, createNode(index, parts))
+  const parts = text.slice(scheme.length).split('/')
+  let node = trie.root
+  if (node === undefined) trie.root = createNode(index, parts)
   for (let depth = 0; node !== undefined; depth++) {
     if (node.tail !== undefined) {
       const alone = node.tail
@@ -92,26 +92,26 @@ export const addPattern = (trie: ChannelTrie, { text }: Pick<ChannelPattern, 'te
   }
 }
 
-const tailHas = (tail: readonly string[], segments: readonly string[], depth: number): boolean => {
+const tailHas = (tail: readonly string[], path: readonly string[], depth: number): boolean => {
   for (let at = 0; at < tail.length; at++) {
     const part = tail[at] ?? ''
-    const segment = segments[depth + at]
+    const segment = path[depth + at]
     if (segment === undefined) return false
     if (part === '**') return true
     if (part !== segment && !isOne(part)) return false
   }
-  return depth + tail.length === segments.length
+  return depth + tail.length === path.length
 }
 
-const tailMeets = (tail: readonly string[], segments: readonly PatternSegment[], depth: number): boolean => {
+const tailMeets = (tail: readonly string[], path: readonly PatternSegment[], depth: number): boolean => {
   for (let at = 0; at < tail.length; at++) {
     const part = tail[at] ?? ''
-    const segment = segments[depth + at]
+    const segment = path[depth + at]
     if (segment === undefined) return false
     if (part === '**' || segment.kind === 'rest') return true
     if (segment.kind === 'literal' && segment.text !== part && !isOne(part)) return false
   }
-  return depth + tail.length === segments.length
+  return depth + tail.length === path.length
 }
 
 /** The smallest rule index whose pattern has the channel and that `accepts` takes. */
@@ -121,6 +121,7 @@ export const firstMatch = (
   segments: readonly string[],
   accepts: (index: number) => boolean = () => true,
 ): number | undefined => {
+  const path = [domain, ...segments]
   let best = Number.POSITIVE_INFINITY
   const take = (indices: readonly number[] | undefined): void => {
     if (indices === undefined) return
@@ -135,10 +136,10 @@ export const firstMatch = (
   const visit = (node: TrieNode, depth: number): void => {
     if (node.smallest >= best) return
     if (node.tail !== undefined) {
-      if (tailHas(node.tail, segments, depth) && accepts(node.smallest)) best = node.smallest
+      if (tailHas(node.tail, path, depth) && accepts(node.smallest)) best = node.smallest
       return
     }
-    const segment = segments[depth]
+    const segment = path[depth]
     if (segment === undefined) {
       take(node.ends)
       return
@@ -153,13 +154,18 @@ export const firstMatch = (
     } else if (literal !== undefined) visit(literal, depth + 1)
     else if (one !== undefined) visit(one, depth + 1)
   }
-  const root = trie.domains.get(domain)
-  if (root !== undefined) visit(root, 0)
+  if (trie.root !== undefined) visit(trie.root, 0)
   return best === Number.POSITIVE_INFINITY ? undefined : best
 }
 
+const pathOf = ({ domain, segments }: ChannelPattern): readonly PatternSegment[] => [
+  { kind: 'literal', text: domain },
+  ...segments,
+]
+
 /** The rules that have a channel in common with the pattern, ascending. */
 export const indicesMeeting = (trie: ChannelTrie, pattern: ChannelPattern): readonly number[] => {
+  const path = pathOf(pattern)
   const found: number[] = []
   const add = (indices: readonly number[] | undefined): void => {
     for (const index of indices ?? []) found.push(index)
@@ -176,10 +182,10 @@ export const indicesMeeting = (trie: ChannelTrie, pattern: ChannelPattern): read
   }
   const visit = (node: TrieNode, depth: number): void => {
     if (node.tail !== undefined) {
-      if (tailMeets(node.tail, pattern.segments, depth)) found.push(node.smallest)
+      if (tailMeets(node.tail, path, depth)) found.push(node.smallest)
       return
     }
-    const segment = pattern.segments[depth]
+    const segment = path[depth]
     if (segment === undefined) {
       add(node.ends)
       return
@@ -196,16 +202,16 @@ export const indicesMeeting = (trie: ChannelTrie, pattern: ChannelPattern): read
       if (next !== undefined) visit(next, depth + 1)
     }
   }
-  const root = trie.domains.get(pattern.domain)
-  if (root !== undefined) visit(root, 0)
+  if (trie.root !== undefined) visit(trie.root, 0)
   return found.sort((a, b) => a - b)
 }
 
 /** Whether any rule has a channel in common with the pattern. */
 export const meetsAny = (trie: ChannelTrie, pattern: ChannelPattern): boolean => {
+  const path = pathOf(pattern)
   const visit = (node: TrieNode, depth: number): boolean => {
-    if (node.tail !== undefined) return tailMeets(node.tail, pattern.segments, depth)
-    const segment = pattern.segments[depth]
+    if (node.tail !== undefined) return tailMeets(node.tail, path, depth)
+    const segment = path[depth]
     if (segment === undefined) return node.ends !== undefined
     if (node.rest !== undefined) return true
     if (segment.kind === 'rest') return node.one !== undefined || node.next !== undefined
@@ -216,8 +222,7 @@ export const meetsAny = (trie: ChannelTrie, pattern: ChannelPattern): boolean =>
     }
     return [...literalChildren(node)].some((next) => visit(next, depth + 1))
   }
-  const root = trie.domains.get(pattern.domain)
-  return root !== undefined && visit(root, 0)
+  return trie.root !== undefined && visit(trie.root, 0)
 }
 
 /** How many nodes a search may visit for one channel, at most: a literal and a `*` at the same place double it. */
@@ -227,5 +232,5 @@ export const longestSearch = (trie: ChannelTrie): number => {
     for (const next of literalChildren(node)) most = Math.max(most, visits(next))
     return 1 + most + (node.one === undefined ? 0 : visits(node.one))
   }
-  return [...trie.domains.values()].reduce((most, root) => Math.max(most, visits(root)), 0)
+  return trie.root === undefined ? 0 : visits(trie.root)
 }

@@ -1,4 +1,5 @@
 import { quoted } from './channel.ts'
+import { type ChannelTrie, longestSearch } from './channel-trie.ts'
 import { clusterAudience } from './cluster.ts'
 import { type Directory, routePosition } from './directory.ts'
 import type { NamePattern } from './grant.ts'
@@ -18,6 +19,7 @@ export const checkPolicy = (policy: Policy, directory: Directory): readonly Poli
   ...namesThatMeet(directory),
   ...prefixesOverStrangers(directory),
   ...clustersWithoutAdmin(directory),
+  ...longSearches(directory),
 ]
 
 /** What is refused once the stack is known that the policy is for. */
@@ -225,4 +227,32 @@ const clustersWithoutAdmin = (directory: Directory): readonly PolicyIssue[] => {
       },
     ]
   })
+}
+
+/** Steps of one look-up, so that no channel that a caller makes up costs more than a signature. */
+const maximumSearch = 256
+
+/** A name and a `*` at the same place double the ways in which a channel may have to be read. */
+const longSearches = ({ routeIndex, grantIndex }: Directory): readonly PolicyIssue[] => {
+  const check = (field: 'routes' | 'grants', tries: readonly ChannelTrie[]): readonly PolicyIssue[] => {
+    const longest = tries.reduce((most, trie) => Math.max(most, longestSearch(trie)), 0)
+    if (longest <= maximumSearch) return []
+    return [
+      {
+        path: [field],
+        detail: `the channels have names and wildcards at the same places so often that one look-up may take ${longest} steps; allowed: ${maximumSearch}`,
+      },
+    ]
+  }
+  const held = [
+    ...grantIndex.byName.values(),
+    ...[...grantIndex.byLabel.values()].flatMap((sets) => [...sets.values()].flat()),
+  ]
+  return [
+    ...check('routes', [routeIndex]),
+    ...check(
+      'grants',
+      held.flatMap(({ produce, consume }) => [produce, consume]),
+    ),
+  ]
 }

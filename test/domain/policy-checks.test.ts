@@ -209,3 +209,29 @@ describe('control characters', () => {
     expect(check({ clusters: { main: aCluster({ ca }) } })).toEqual([])
   })
 })
+
+describe('names and wildcards at the same places', () => {
+  const channels = (levels: number): readonly string[] =>
+    Array.from({ length: 2 ** levels }, (_, index) => {
+      const path = Array.from({ length: levels }, (_, at) => ((index >> at) & 1 ? '*' : 'a'))
+      return [`kafka://acme/${path.join('/')}/end`, `kafka://acme/${path.join('/')}/other`]
+    }).flat()
+  const routes = (levels: number): Policy['routes'] =>
+    channels(levels).map((channel, index) => ({ channel, cluster: 'main', topic: `t${index}`, shared: true }))
+
+  test('of routes are refused where a look-up could take too long', () => {
+    expect(check({ routes: routes(6) })).toEqual([])
+    expect(check({ routes: routes(8) })).toEqual([
+      'routes: the channels have names and wildcards at the same places so often that one look-up may take 768 steps; allowed: 256',
+    ])
+  })
+
+  test('of grants count for each holder by itself', () => {
+    const grants = (levels: number): Policy['grants'] => [
+      { principals: ['orders-api'], produce: [...channels(levels)] },
+      { principals: { labels: { team: 'finance' } }, consume: [...channels(levels)] },
+    ]
+    expect(check({ grants: grants(6) })).toEqual([])
+    expect(check({ grants: grants(8) })).toEqual([expect.stringMatching(/^grants: the channels have names/)])
+  })
+})

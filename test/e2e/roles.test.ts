@@ -151,14 +151,15 @@ test('rotate makes a signing key where there is none', async () => {
 
 describe('under a policy that the operator role put in force', () => {
   const named = some('named')
+  const own = `kafka://payments.acme.com/orders/${named}`
   const askAs = (instance: string, more: Record<string, unknown> = {}) =>
-    ask(named, 'none', { produce: [created], client: { instance }, ...more })
+    ask(named, 'none', { produce: [own], client: { instance }, ...more })
 
   afterAll(() => apply(state.policyFile))
 
   test('whom it names has access before it is in force', async () => {
     const policy = parseDocument(readFileSync(state.policyFile, 'utf8'))
-    policy.addIn(['grants'], { principals: [named], produce: [created] })
+    policy.addIn(['grants'], { principals: [named], produce: [own] })
     policy.set('limits', { leasesPerPrincipal: cap })
     const policyFile = join(state.runDirectory, 'roles-policy.yaml')
     writeFileSync(policyFile, policy.toString({ lineWidth: 0 }), { mode: 0o600 })
@@ -193,7 +194,7 @@ describe('under a policy that the operator role put in force', () => {
     expect(afterwards).toMatchObject({ status: 200 })
   })
 
-  test('the command shows who holds a lease, of everybody and of one', async () => {
+  test('the command shows who holds a lease for a channel, and what one principal holds', async () => {
     const { lease } = await askAs('first')
     const leases = async (...args: string[]): Promise<string> => {
       const options = { cwd: root, env: cleanEnvironment(awsEnvironment(aws, state.caFile)) }
@@ -201,7 +202,7 @@ describe('under a policy that the operator role put in force', () => {
       return (await promisify(execFile)(nodeFile, [join(root, 'cli/switchboard.ts'), ...words], options)).stdout
     }
 
-    expect(await leases()).toContain(lease?.id)
+    expect(await leases('--channel', own)).toContain(lease?.id)
     expect(await leases('--principal', named)).toContain(lease?.id)
   })
 })

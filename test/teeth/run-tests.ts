@@ -42,12 +42,14 @@ const projectOf = (path: string): string => {
 
 export const needsStack = (path: string): boolean => /^test\/(e2e|contracts)\b/.test(path)
 
-/** Test files of one vitest project run as one, and quick ones come first. */
-const groups = (paths: readonly string[]): readonly (readonly [string, readonly string[]])[] =>
-  ['unit', 'sdk', 'infra', 'e2e'].flatMap((project) => {
+/** Test files of one vitest project run as one, and quick ones come first; those on a stack run in the order given. */
+const groups = (paths: readonly string[]): readonly (readonly [string, readonly string[]])[] => [
+  ...['unit', 'sdk', 'infra'].flatMap((project) => {
     const own = paths.filter((path) => projectOf(path) === project)
     return own.length === 0 ? [] : [[project, own] as const]
-  })
+  }),
+  ...paths.filter(needsStack).map((path) => ['e2e', [path]] as const),
+]
 
 // A module that does not even load fails every test of it, which proves nothing about the tests.
 const doesNotLoad = /SyntaxError|Transform failed|PARSE_ERROR|Failed to (load|resolve)|Cannot find (module|package)/

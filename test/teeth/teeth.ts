@@ -115,14 +115,15 @@ const runOnStack = async (context: Context, chosen: readonly Mutation[]): Promis
   const copy: TestPlace = { folder: copyFolder, resultFolder, env: stack.testEnvironment, signal }
   const original: TestPlace = { ...copy, folder: root }
   await meetEverybody(stack)
-  const live = [
-    ...permissionBreaks(state, stack, await stack.rolePolicies()),
-    ...aclBreaks(state, stack.directory()),
-    ...grantBreaks(stack),
-  ].filter((each) => isWanted(context, each))
+  const permissions = permissionBreaks(state, stack, await stack.rolePolicies())
+  const live = [...permissions.breaks, ...aclBreaks(state, stack.directory()), ...grantBreaks(stack)].filter((each) =>
+    isWanted(context, each),
+  )
   if (chosen.length > 0) await requireGreen(context, 'unbroken, on the stack, the source passes', testsOf(chosen), copy)
   const rows = [...(await runMutations(context, chosen, copy))]
   if (live.length === 0) return rows
+  for (const name of permissions.unseen.filter((each) => each.includes(context.only)))
+    terminal.line(`- ${name}: the emulator does not ask for it; the test of the templates does`)
   const tests = testsOf(live)
   await requireGreen(context, 'unbroken, the stack passes', tests, original)
   rows.push(...(await runLiveBreaks(context, live, original)))
