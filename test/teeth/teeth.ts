@@ -79,9 +79,10 @@ const runMutations = async (
 ): Promise<readonly Row[]> => {
   const rows: Row[] = []
   for (const mutation of chosen) {
-    const tests = mutation.tests.filter((path) => Object.keys(place.env).length > 0 || !needsStack(path))
     rows.push(
-      await tryBreak(context, mutation.name, () => whileBroken(place.folder, mutation, () => runTests(tests, place))),
+      await tryBreak(context, mutation.name, () =>
+        whileBroken(place.folder, mutation, () => runTests(mutation.tests, place)),
+      ),
     )
   }
   return rows
@@ -138,15 +139,16 @@ const runAll = async (context: Context, withStack: boolean): Promise<readonly Ro
   const all = [...mutations, ...permissionMutations(copyFolder)]
   const chosen = all.filter((each) => isWanted(context, each))
   requireBreaks(copyFolder, chosen)
-  const offline = chosen.filter((mutation) => !withStack || !isLive(mutation))
+  const offline = chosen.filter((mutation) => !isLive(mutation))
   const place: TestPlace = { folder: copyFolder, resultFolder, env: {}, signal }
   const rows: Row[] = []
   if (offline.length > 0) {
-    const tests = testsOf(offline).filter((path) => !needsStack(path))
-    await requireGreen(context, 'unbroken, the source passes', tests, place)
+    await requireGreen(context, 'unbroken, the source passes', testsOf(offline), place)
     rows.push(...(await runMutations(context, offline, place)))
   }
-  if (withStack) rows.push(...(await runOnStack(context, chosen.filter(isLive))))
+  const live = chosen.filter(isLive)
+  if (withStack) rows.push(...(await runOnStack(context, live)))
+  else if (live.length > 0) terminal.line(`- ${live.length} breaks that need a running stack are left out`)
   return rows
 }
 
