@@ -24,6 +24,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      { test: { name: 'clients', include: ['test/clients/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 300_000 } },
       { test: { name: 'aftermath', include: ['test/aftermath/**/*.test.ts'], testTimeout: 60_000 } },
     ],
   },

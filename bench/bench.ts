@@ -6,7 +6,16 @@ import { parseArgs } from 'node:util'
 import { messageFrom } from './child.ts'
 import { type Figure, judge, renderTable } from './figure.ts'
 
-const sections = ['decide', 'resolve', 'dynamodb-requests', 'directory', 'bundle', 'throughput'] as const
+const sections = [
+  'decide',
+  'resolve',
+  'client-file',
+  'token',
+  'dynamodb-requests',
+  'directory',
+  'bundle',
+  'throughput',
+] as const
 
 const { values } = parseArgs({ options: { check: { type: 'boolean' }, only: { type: 'string' } } })
 const chosen = sections.filter((section) => section.includes(values.only ?? ''))

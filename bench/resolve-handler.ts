@@ -1,8 +1,10 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import { createHandler } from '../functions/resolve/handler.ts'
 import { createResolve } from '../functions/resolve/resolve.ts'
 import { createRoutes } from '../functions/resolve/routes.ts'
+import { createServicegw } from '../functions/resolve/servicegw.ts'
+import { createIssueToken } from '../functions/resolve/token.ts'
 import type { Acl } from '../shared/domain/access.ts'
 import { createAuthenticator } from '../shared/identity/authenticator.ts'
 import { createIssuerKeys } from '../shared/identity/issuer-keys.ts'
@@ -33,10 +35,32 @@ export type Send = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStr
 /** The whole of resolve as `functions/resolve/index.ts` puts it together, but for its stores and its clients. */
 export const startResolveHandler = async (
   identityIssuer: string,
-  stores: { readonly access: Pick<AccessStore, 'read' | 'request'>; readonly leases: LeaseStore },
+  { access, leases }: { readonly access: Pick<AccessStore, 'read' | 'request'>; readonly leases: LeaseStore },
+  clients: readonly { readonly id: string; readonly secret: string; readonly team: string }[] = [],
 ): Promise<Send> => {
   const directory = createMemoryDirectoryStore()
-  const policy = await directory.writePolicy(labelShape(teams, identityIssuer).policy)
+  const shape = labelShape(teams, identityIssuer).policy
+  const policy = await directory.writePolicy({
+    ...shape,
+    identities: [
+      ...shape.identities,
+      ...clients.map(({ id, team }) => ({ client: id, labels: { env: 'prod', team } })),
+    ],
+  })
+  const digests = new Map(clients.map(({ id, secret }) => [id, [createHash('sha256').update(secret).digest()]]))
+  const stores = {
+    leases,
+    access: {
+      ...access,
+      // what is there was applied under this policy
+      read: async (cluster: string, principal: string) => {
+        const applied = await access.read(cluster, principal)
+        return applied === undefined
+          ? undefined
+          : { ...applied, labels: accessOf(principal).labels, policies: [policy] }
+      },
+    },
+  }
   await directory.swapPointer(0, { policy, next: undefined, denied: [] })
   const fail = (error: unknown): never => {
     throw error
@@ -49,7 +73,7 @@ export const startResolveHandler = async (
     directories: createDirectoryCache(directory, clock, fail),
     authenticate: createAuthenticator({
       issuerKeys: createIssuerKeys({ fetch, clock, development: true, onFailure: (_, error) => fail(error) }),
-      clientDigests: async () => new Map(),
+      clientDigests: async () => digests,
       ownIssuer: issuerUrl,
       clock,
     }),
@@ -62,6 +86,22 @@ export const startResolveHandler = async (
       clock,
       random: Math.random,
     }),
+    issueToken: createIssueToken({
+      issuerUrl,
+      ...stores,
+      queue: { send: async () => {} },
+      signingKeys,
+      telemetry,
+      clock,
+    }),
+    servicegw: createServicegw({
+      issuerUrl,
+      ...stores,
+      queue: { send: async () => {} },
+      telemetry,
+      clock,
+    }),
+    telemetry,
     signingKeys,
     leases: stores.leases,
     clock,
@@ -84,7 +124,7 @@ export const accessOf = (principal: string): AppliedAccess => {
   return {
     cluster: `cluster-${(caller % teams) % 4}`,
     principal,
-    labels: {},
+    labels: { env: 'prod', team: teamOf(caller) },
     acls: [...topics, { resource: 'group', pattern: 'literal', name: principal, operation: 'read' }],
     policies: [],
   }
@@ -116,14 +156,14 @@ export const bodyOf = ({ caller, instance, lease }: Omit<Ask, 'token'>): string 
   })
 
 /** As API Gateway sends it. */
-export const eventOf = (token: string, body: string, etag?: string): APIGatewayProxyEventV2 => ({
+export const eventOf = (authorization: string, body: string, etag?: string): APIGatewayProxyEventV2 => ({
   version: '2.0',
   routeKey: '$default',
   rawPath: '/v1/resolve',
   rawQueryString: '',
   headers: {
     accept: 'application/json',
-    authorization: `Bearer ${token}`,
+    authorization,
     'content-length': String(body.length),
     'content-type': 'application/json',
     host: 'switchboard.acme.com',
@@ -150,13 +190,34 @@ export const eventOf = (token: string, body: string, etag?: string): APIGatewayP
   isBase64Encoded: false,
 })
 
+/** A request of the token endpoint; API Gateway sends forms in base64. */
+export const tokenEventOf = (
+  form: string,
+  { authorization, query = '' }: { readonly authorization?: string; readonly query?: string } = {},
+): APIGatewayProxyEventV2 => {
+  const event = eventOf('', form)
+  const { authorization: _, ...headers } = event.headers
+  return {
+    ...event,
+    rawPath: '/v1/token',
+    rawQueryString: query,
+    headers: {
+      ...headers,
+      'content-type': 'application/x-www-form-urlencoded',
+      ...(authorization === undefined ? {} : { authorization }),
+    },
+    body: Buffer.from(form).toString('base64'),
+    isBase64Encoded: true,
+  }
+}
+
 /** @throws Error unless the answer has this status */
 export const ask = async (
   send: Send,
   question: Ask,
   status = 200,
 ): Promise<{ readonly lease: string; readonly etag: string }> => {
-  const answer = await send(eventOf(question.token, bodyOf(question), question.etag))
+  const answer = await send(eventOf(`Bearer ${question.token}`, bodyOf(question), question.etag))
   if (answer.statusCode !== status)
     throw new Error(`resolve answered \`${answer.statusCode}\`, expected \`${status}\`: ${answer.body}`)
   const lease = status === 200 ? JSON.parse(answer.body ?? '').lease.id : question.lease

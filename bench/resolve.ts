@@ -66,10 +66,10 @@ export const measure = async (): Promise<readonly Figure[]> => {
         run: (round) =>
           jwtVerify(at(strangers, round), issuer.publicKey, { issuer: issuer.issuer, audience: 'switchboard' }),
       },
-      first: { run: (round) => sendFor(200, eventOf(at(fresh, round).token, at(fresh, round).body)) },
-      seen: { run: (round) => sendFor(200, eventOf(seenOf(round).token, seenOf(round).body)) },
+      first: { run: (round) => sendFor(200, eventOf(`Bearer ${at(fresh, round).token}`, at(fresh, round).body)) },
+      seen: { run: (round) => sendFor(200, eventOf(`Bearer ${seenOf(round).token}`, seenOf(round).body)) },
       unchanged: {
-        run: (round) => sendFor(304, eventOf(seenOf(round).token, seenOf(round).body, seenOf(round).etag)),
+        run: (round) => sendFor(304, eventOf(`Bearer ${seenOf(round).token}`, seenOf(round).body, seenOf(round).etag)),
       },
     },
     { rounds, warmUp },

@@ -37,7 +37,7 @@ export const dynamoAt = (endpoint: string): DynamoDBDocumentClient =>
       endpoint,
       region: 'eu-west-1',
       credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
-      requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000 },
+      requestHandler: { connectionTimeout: 500, requestTimeout: 1_000, throwOnRequestTimeout: true },
       maxAttempts: 3,
     }),
     { marshallOptions: { removeUndefinedValues: true } },

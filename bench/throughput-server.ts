@@ -7,6 +7,7 @@ import { accessOf, eventOf, startResolveHandler } from './resolve-handler.ts'
 /** Says yes and keeps nothing, as a database does in the memory of a function. */
 const simulatedLeases: LeaseStore = {
   create: async () => 'created',
+  keep: async () => 'kept',
   renew: async () => true,
   renewUnchanged: async () => true,
   release: async () => true,
@@ -24,7 +25,11 @@ const server = createServer(async (request, response) => {
   const chunks: Uint8Array[] = []
   for await (const chunk of request) chunks.push(chunk)
   const token = request.headers.authorization?.slice('Bearer '.length) ?? ''
-  const { statusCode = 500, headers, body } = await send(eventOf(token, Buffer.concat(chunks).toString('utf8')))
+  const {
+    statusCode = 500,
+    headers,
+    body,
+  } = await send(eventOf(`Bearer ${token}`, Buffer.concat(chunks).toString('utf8')))
   response.writeHead(statusCode, headers as Record<string, string>).end(body)
 })
 

@@ -63,11 +63,11 @@ export const applyPolicy = async (policy: Policy, deps: ApplyDeps): Promise<'app
     return 'unchanged'
   }
   const now = clock()
-  const next = compileDirectory(policy, hash).directory
+  const next = compileDirectory(policy, hash, { published: true }).directory
   const current =
     pointer.policy === undefined
       ? undefined
-      : compileDirectory(await directories.readPolicy(pointer.policy), pointer.policy).directory
+      : compileDirectory(await directories.readPolicy(pointer.policy), pointer.policy, { published: true }).directory
 
   const known = (
     await Promise.all(

@@ -48,7 +48,7 @@ export const finishRotation = async (id: string, { clients, report }: ClientDeps
 export const removeClient = async (id: string, { clients, report }: ClientDeps): Promise<void> => {
   await requireClient(clients, id)
   await clients.remove(id)
-  report(`${id} is refused within 5 s; leases that it holds end by themselves`)
+  report(`${id} is refused within 5 s; leases that it holds end by themselves, those of /servicegw stay on record`)
 }
 
 const requireClient = async (clients: ClientStore, id: string) => {

@@ -22,6 +22,8 @@ const hasChannel = (asked: string): ((lease: Lease) => boolean) => {
     })
 }
 
+const endOf = ({ expiresAt }: Lease): number => (expiresAt === 'never' ? Number.MAX_SAFE_INTEGER : expiresAt.getTime())
+
 /** Live leases, by principal and then by how soon they end. */
 export const findLeases = async (
   { principal, cluster, channel }: LeaseFilter,
@@ -32,9 +34,7 @@ export const findLeases = async (
   const found = principal === undefined ? await leases.listAll(now) : await leases.list(principal, now)
   return found
     .filter((lease) => (cluster === undefined || lease.clusters.includes(cluster)) && isAbout(lease))
-    .sort((a, b) =>
-      a.principal === b.principal ? a.expiresAt.getTime() - b.expiresAt.getTime() : a.principal < b.principal ? -1 : 1,
-    )
+    .sort((a, b) => (a.principal === b.principal ? endOf(a) - endOf(b) : a.principal < b.principal ? -1 : 1))
 }
 
 const duration = (milliseconds: number): string => {
@@ -42,17 +42,27 @@ const duration = (milliseconds: number): string => {
   return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m ${String(seconds % 60).padStart(2, '0')}s`
 }
 
-export const renderLeases = (leases: readonly Lease[], now: Date): readonly string[] =>
+/**
+ * A lease without end is on record under the policy in force when its caller last got an answer: one of an earlier policy
+ * belongs to a caller that has stopped, or that is refused now.
+ */
+const endsIn = ({ expiresAt, directory }: Lease, policy: string | undefined, now: Date): string => {
+  if (expiresAt !== 'never') return duration(expiresAt.getTime() - now.getTime())
+  return directory === policy ? 'never' : 'never, unused since the last apply'
+}
+
+/** @param policy address of the one in force */
+export const renderLeases = (leases: readonly Lease[], policy: string | undefined, now: Date): readonly string[] =>
   leases.length === 0
     ? ['no live lease']
     : renderTable(
         ['principal', 'lease', 'instance', 'clusters', 'ends in', 'channels'],
-        leases.map(({ principal, id, instance, clusters, expiresAt, channels }) => [
-          principal,
-          id,
-          instance ?? '-',
-          clusters.join(', '),
-          duration(expiresAt.getTime() - now.getTime()),
-          channels.join(', '),
+        leases.map((lease) => [
+          lease.principal,
+          lease.id,
+          lease.instance ?? '-',
+          lease.clusters.join(', '),
+          endsIn(lease, policy, now),
+          lease.channels.join(', '),
         ]),
       )

@@ -1,7 +1,10 @@
+import { type Acl, isAdmitted } from '../shared/domain/access.ts'
 import { type Decision, decide } from '../shared/domain/decide.ts'
 import type { Directory } from '../shared/domain/directory.ts'
 import { SwitchboardError } from '../shared/domain/errors.ts'
 import { type Intent, parseIntent, wishes } from '../shared/domain/intent.ts'
+import type { Principal } from '../shared/domain/principal.ts'
+import { decideToken, reachOf, type TokenDecision, tokenIntentOf } from '../shared/domain/reach.ts'
 import type { Lease } from '../shared/store/lease-store.ts'
 
 /** What would become of live leases of one principal that ask for the same. */
@@ -74,11 +77,9 @@ const placesOf = (intent: Intent, decision: Decision): readonly Place[] => {
   }))
 }
 
-const comparePlaces = (
-  intent: Intent,
-  before: Decision,
-  after: Decision,
-): readonly Omit<Move, 'principal' | 'leases'>[] => {
+type Change = Omit<Move, 'principal' | 'leases'>
+
+const comparePlaces = (intent: Intent, before: Decision, after: Decision): readonly Change[] => {
   if (before.outcome === 'deny' && after.outcome === 'deny') return []
   const [from, to] = [placesOf(intent, before), placesOf(intent, after)]
   if (before.outcome === 'deny')
@@ -103,20 +104,73 @@ const comparePlaces = (
   })
 }
 
+type Allowed = Extract<TokenDecision, { outcome: 'allow' }>
+
+const topicAcls = ({ access }: Allowed): readonly Acl[] => access.acls.filter(({ resource }) => resource === 'topic')
+const topicText = ({ operation, name, pattern }: Acl): string =>
+  `${operation} ${name}${pattern === 'prefixed' ? '*' : ''}`
+const topicTexts = (allowed: Allowed): readonly string[] => [
+  ...topicAcls(allowed).map(topicText),
+  ...allowed.access.templates,
+]
+
+/** Whether `held` has a topic that `other` has not, be it under a wider prefix. */
+const hasBeyond = (held: Allowed, other: Allowed): boolean =>
+  topicAcls(held).some((acl) => !isAdmitted(other.access.acls, acl)) ||
+  held.access.templates.some((template) => !other.access.templates.includes(template))
+
+const shownTopics = 5
+
+const topicsPlace = (allowed: Allowed): string => {
+  const texts = topicTexts(allowed)
+  const more = texts.length > shownTopics ? `, ${texts.length - shownTopics} more` : ''
+  return `${allowed.cluster.name}: ${texts.slice(0, shownTopics).join(', ')}${more}`
+}
+
+/** A token names no channel: what it is about is all that the principal may do on the cluster. */
+const compareTokens = (cluster: string, before: TokenDecision, after: TokenDecision): readonly Change[] => {
+  const whyNot = ({ rule, reason }: Exclude<TokenDecision, Allowed>): string => `rule ${rule}: ${reason}`
+  const change = (kind: Move['change']): readonly Change[] => [
+    {
+      change: kind,
+      action: 'token',
+      asked: `kafka:${cluster}`,
+      from: before.outcome === 'deny' ? whyNot(before) : topicsPlace(before),
+      to: after.outcome === 'deny' ? whyNot(after) : topicsPlace(after),
+    },
+  ]
+  if (before.outcome === 'deny') return after.outcome === 'deny' ? [] : change('gains')
+  if (after.outcome === 'deny') return change('loses')
+  const known = topicTexts(before)
+  if (!hasBeyond(before, after)) return hasBeyond(after, before) ? change('gains') : []
+  return change(topicTexts(after).some((text) => !known.includes(text)) ? 'moves' : 'loses')
+}
+
 /** Replays what live leases asked for against both directories: who gains, who loses, who moves. */
 export const replayLeases = (leases: readonly Lease[], replay: Replay): Moves => {
   const { current, next, denied, labelsOf, now } = replay
   const found = new Map<string, Move>()
   let unreadable = 0
+  const changesOf = (principal: Principal, recorded: unknown): readonly Change[] | undefined => {
+    const token = tokenIntentOf(recorded)
+    if (token !== undefined) {
+      const decideIn = (directory: Directory) =>
+        decideToken(principal, token.token, reachOf(directory, principal, now), { directory, denied, now, jitter: 0.5 })
+      return compareTokens(token.token, decideIn(current), decideIn(next))
+    }
+    const intent = intentOf(recorded)
+    if (intent === undefined) return undefined
+    const decideIn = (directory: Directory) => decide(principal, intent, { directory, denied, now, jitter: 0.5 })
+    return comparePlaces(intent, decideIn(current), decideIn(next))
+  }
   for (const lease of leases) {
-    const intent = intentOf(lease.intent)
-    if (intent === undefined) {
+    const principal = { name: lease.principal, labels: labelsOf(lease.principal), identityRule: -1 }
+    const changes = changesOf(principal, lease.intent)
+    if (changes === undefined) {
       unreadable += 1
       continue
     }
-    const principal = { name: lease.principal, labels: labelsOf(lease.principal), identityRule: -1 }
-    const decideIn = (directory: Directory) => decide(principal, intent, { directory, denied, now, jitter: 0.5 })
-    for (const change of comparePlaces(intent, decideIn(current), decideIn(next))) {
+    for (const change of changes) {
       const key = JSON.stringify([lease.principal, change])
       const same = found.get(key) ?? { principal: lease.principal, ...change, leases: 0 }
       found.set(key, { ...same, leases: same.leases + 1 })

@@ -32,8 +32,8 @@ export const planPolicy = async (
   const pointer = await directories.readPointer()
   const inForce = pointer.policy === undefined ? nothing : await directories.readPolicy(pointer.policy)
   const to = contentAddress(canonicalJson(policy))
-  const current = compileDirectory(inForce, pointer.policy ?? '').directory
-  const next = compileDirectory(policy, to).directory
+  const current = compileDirectory(inForce, pointer.policy ?? '', { published: true }).directory
+  const next = compileDirectory(policy, to, { published: true }).directory
   const clusters = [...new Set([...current.clusters.keys(), ...next.clusters.keys()])]
   const known = (await Promise.all(clusters.map((cluster) => access.list(cluster)))).flat()
   const labels = new Map<string, Readonly<Record<string, string>>>()

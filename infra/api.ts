@@ -1,6 +1,7 @@
 import { Validations } from 'aws-cdk-lib'
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
 import {
+  type CfnStage,
   HttpApi,
   HttpMethod,
   HttpRoute,
@@ -21,6 +22,7 @@ export type ApiProps = { readonly development: boolean; readonly logRetention: R
 export class Api extends Construct {
   readonly url: string
   readonly #api: HttpApi
+  readonly #stage: HttpStage
 
   constructor(scope: Construct, id: string, props: ApiProps) {
     super(scope, id)
@@ -31,7 +33,7 @@ export class Api extends Construct {
     })
     this.url = this.#api.apiEndpoint
 
-    new HttpStage(this, 'Stage', {
+    this.#stage = new HttpStage(this, 'Stage', {
       httpApi: this.#api,
       stageName: '$default',
       autoDeploy: true,
@@ -59,12 +61,23 @@ export class Api extends Construct {
       integration,
       authorizer: new HttpIamAuthorizer(),
     })
-    Validations.of(route).acknowledge({
-      id: 'AwsSolutions::AwsSolutions-APIG4',
-      reason:
-        'The function verifies every caller against the policy in force, which holds the trusted issuers; keys, ' +
-        'metadata and health are public.',
+    const polled = new HttpRoute(this, 'PolledRequest', {
+      httpApi: this.#api,
+      routeKey: HttpRouteKey.with('/servicegw', HttpMethod.GET),
+      integration,
     })
+    const stage = this.#stage.node.defaultChild as CfnStage
+    // its clients ask once a second for ever: they have their own room and cannot take that of resolve
+    stage.routeSettings = { 'GET /servicegw': { ThrottlingRateLimit: 500, ThrottlingBurstLimit: 500 } }
+    // CloudFormation refuses settings of a route that is not there yet
+    this.#stage.node.addDependency(polled)
+    for (const open of [route, polled])
+      Validations.of(open).acknowledge({
+        id: 'AwsSolutions::AwsSolutions-APIG4',
+        reason:
+          'The function verifies every caller against the policy in force, which holds the trusted issuers; keys, ' +
+          'metadata and health are public.',
+      })
   }
 }
 

@@ -15,7 +15,7 @@ const installLog = (name: string): string => {
   return join(localFolder, `install-${name}.log`)
 }
 
-/** The Python that has the emulator; a venv in the project's own folder. */
+/** The Python that has the emulator and a Kafka client; a venv in the project's own folder. */
 export const installPython = async (terminal: Terminal, signal: AbortSignal): Promise<string> => {
   const requirements = join(root, 'local/requirements.txt')
   const identity = execFileSync('python3', ['-c', 'import sys; print(sys.version, sys.executable)'], {
@@ -27,7 +27,7 @@ export const installPython = async (terminal: Terminal, signal: AbortSignal): Pr
     runCommand({ name, file, args, env: personsEnvironment(), cwd: root, log }, signal)
   const folder = await cached(
     terminal,
-    { name: 'python', title: 'Python packages of the AWS emulator', hash },
+    { name: 'python', title: 'Python packages: AWS emulator, Kafka client', hash },
     async (target) => {
       await run('python3 -m venv', 'python3', ['-m', 'venv', target])
       await run('pip install', join(target, 'bin/python'), [

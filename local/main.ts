@@ -14,6 +14,7 @@ const usage = `usage: npm start [-- --once]
        npm run demo
        npm run test:teeth [-- [--only <text>] [--without-stack] [--list]]
        npm run -s local -- env
+       npm run -s local -- client <id>
        npm run -s local -- token <principal> [--audience <text>] [--algorithm RS256|ES256|EdDSA]
                                  [--expires-in=<seconds>] [--claim <name>=<value> ...]`
 
@@ -63,9 +64,19 @@ const requireStack = () => {
   return state
 }
 
+const requireClient = (args: readonly string[], known: readonly string[]): string => {
+  const [id, ...rest] = args
+  if (id === undefined || rest.length > 0) throw new UsageError('client takes one id')
+  if (known.includes(id)) return id
+  throw new UsageError(`the stack has the clients ${known.map((name) => `\`${name}\``).join(', ')}, got \`${id}\``)
+}
+
 const local = async ([command, ...args]: readonly string[]): Promise<void> => {
   if (command === 'env' && args.length === 0) {
     process.stdout.write(`${renderEnvLines(requireStack()).join('\n')}\n`)
+  } else if (command === 'client') {
+    const { clients } = requireStack()
+    process.stdout.write(`${clients[requireClient(args, Object.keys(clients))]}\n`)
   } else if (command === 'token') {
     const request = parseTokenRequest(args)
     process.stdout.write(`${await mintWorkloadToken(requireStack(), request)}\n`)

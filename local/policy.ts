@@ -5,6 +5,13 @@ import type { StackState } from './state.ts'
 /** What of a stack goes into a policy in place of the addresses that it was written with. */
 export type PolicyPlaces = Pick<StackState, 'issuer' | 'clusters'> & { readonly certificate: string }
 
+/** The callers of a policy that show a secret. */
+export const clientsOf = (source: string): readonly string[] => {
+  const identities = parseDocument(source).get('identities')
+  if (!isSeq(identities)) return []
+  return identities.items.flatMap((rule) => (isMap(rule) && rule.has('client') ? [String(rule.get('client'))] : []))
+}
+
 /**
  * The same policy, comments and all, with this stack's issuer, listeners, certificate and admin secrets.
  * @throws LocalError when the policy names a cluster or a network that the local stack does not have

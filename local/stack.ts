@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { apiIdOf, bootstrap, type CdkPlace, deploy, stackName, synthesize } from './cdk.ts'
@@ -15,7 +17,7 @@ import { makeClassArchive } from './kafka/class-archive.ts'
 import { createTopics, formatCluster, type KafkaRuntime, randomPassword, startCluster } from './kafka/cluster.ts'
 import { thisProcess } from './lock.mjs'
 import { nodeFile, root } from './paths.ts'
-import { renderPolicy } from './policy.ts'
+import { clientsOf, renderPolicy } from './policy.ts'
 import { allOrNone, cleanEnvironment, freePorts, runCommand, stopProcess, waitFor } from './processes.ts'
 import {
   type KafkaCluster,
@@ -57,6 +59,8 @@ const awsClients = ({ endpointUrl, accessKeyId, secretAccessKey }: StackState['a
   return { dynamo: new DynamoDBClient(settings), secrets: new SecretsManagerClient(settings) }
 }
 
+const commandFile = join(root, 'cli/switchboard.ts')
+
 /** Runs the project's own command line as an operator would. */
 const switchboard = (
   args: readonly string[],
@@ -66,13 +70,31 @@ const switchboard = (
     {
       name: `switchboard ${args[0] ?? ''}`,
       file: nodeFile,
-      args: [join(root, 'cli/switchboard.ts'), ...args],
+      args: [commandFile, ...args],
       env: cleanEnvironment(awsEnvironment(aws, caFile)),
       cwd: runDirectory,
       log: join(logDirectory, `switchboard-${args[0] ?? ''}.log`),
     },
     signal,
   )
+
+/** What `switchboard client add` prints: `id:secret`. It goes into no log. */
+const addClient = async (id: string, { aws, caFile, runDirectory, signal }: CdkPlace): Promise<string> => {
+  const env = cleanEnvironment(awsEnvironment(aws, caFile))
+  const { stdout } = await promisify(execFile)(nodeFile, [commandFile, 'client', 'add', id], {
+    cwd: runDirectory,
+    env,
+    signal,
+  })
+  return stdout.trim()
+}
+
+/** Those that have no secret yet get one; the others keep theirs. */
+const addClients = async (known: StackState['clients'], place: CdkPlace): Promise<StackState['clients']> => {
+  const missing = clientsOf(readFileSync(examplePolicy, 'utf8')).filter((id) => !Object.hasOwn(known, id))
+  const added = await Promise.all(missing.map(async (id) => [id, await addClient(id, place)] as const))
+  return { ...known, ...Object.fromEntries(added) }
+}
 
 const isOk = async (url: string): Promise<boolean> => {
   try {
@@ -108,7 +130,16 @@ const readEntries = (folder: string): string[] => {
  */
 export const bringUp = async (
   terminal: Terminal,
-  { runDirectory, signal: outer }: { readonly runDirectory: string; readonly signal: AbortSignal },
+  {
+    runDirectory,
+    signal: outer,
+    maxReauthMs,
+  }: {
+    readonly runDirectory: string
+    readonly signal: AbortSignal
+    /** @default - what a cluster of people would have */
+    readonly maxReauthMs?: number
+  },
 ): Promise<StackState> => {
   const failed = new AbortController()
   const signal = AbortSignal.any([outer, failed.signal])
@@ -141,6 +172,7 @@ export const bringUp = async (
           ports: { inside, outside, internal, controller },
           passwords: { broker: randomPassword(), admin: adminPassword },
           issuerUrl: url,
+          ...(maxReauthMs !== undefined && { maxReauthMs }),
         },
         { authority, signal, log: join(logDirectory, `kafka-${name}-format.log`) },
       )
@@ -211,7 +243,8 @@ export const bringUp = async (
       await startCluster(kafka.runtime, runDirectory, kafka[name], { log, signal })
       await createTopics(clusters[name], topics[name], log)
     })
-  await allOrNone(failed, [boot('payments'), boot('analytics')])
+  const makeClients = terminal.step('secrets of the example’s clients', () => addClients({}, place))
+  const [clients] = await allOrNone(failed, [makeClients, boot('payments'), boot('analytics')])
 
   const state: StackState = {
     version: 1,
@@ -227,6 +260,7 @@ export const bringUp = async (
     switchboard: { url, stackName, apiId: deployed.apiId, outputs: deployed.outputs },
     issuer,
     clusters,
+    clients,
   }
   await terminal.step('example policy', () => applyExamplePolicy(state, signal))
   writeStackRecord(state)
@@ -255,4 +289,6 @@ export const deployAgain = async (terminal: Terminal, state: StackState, signal:
   await terminal.step('cdk synth', () => synthesize(place, state.switchboard.url))
   await terminal.step('cdk deploy', () => deploy(place))
   await terminal.step('example policy', () => applyExamplePolicy(state, signal))
+  const clients = await terminal.step('secrets of the example’s clients', () => addClients(state.clients, place))
+  writeStackRecord({ ...state, clients })
 }

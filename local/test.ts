@@ -11,6 +11,8 @@ import { readStackRecord, type StackState, stateFileOf } from './state.ts'
 import { createTerminal, type Terminal } from './terminal.mjs'
 import { countTests, type TestCount } from './test-report.ts'
 
+/** Short enough that every client has to authenticate again while a test looks. */
+const maxReauthMs = 20_000
 const resultFolder = join(localFolder, 'test-results')
 
 type Context = { readonly terminal: Terminal; readonly signal: AbortSignal }
@@ -90,7 +92,7 @@ const sum = (counts: readonly TestCount[]): TestCount => ({
 
 const runAll = async (context: Context): Promise<TestCount> => {
   const { terminal, signal } = context
-  const stack = bringUp(terminal, { runDirectory: testFolder, signal })
+  const stack = bringUp(terminal, { runDirectory: testFolder, signal, maxReauthMs })
   stack.catch(() => {})
   // Beside the stack's coming up, which mostly waits.
   const counts = [
@@ -100,7 +102,8 @@ const runAll = async (context: Context): Promise<TestCount> => {
   ]
   try {
     const state = await stack
-    const count = await runProjects(context, ['e2e'], testEnvironment(state))
+    // the clients need no stack, but what it was made of: jars and Python packages
+    const count = await runProjects(context, ['clients', 'e2e'], testEnvironment(state))
     const seen = count.failed > 0 ? [`the logs of its stack: ${state.logDirectory}`] : []
     counts.push({ ...count, failures: [...count.failures, ...seen] })
     // last, because it reads what all others left in logs

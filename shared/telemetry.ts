@@ -10,18 +10,22 @@ export const metricNames = {
   messageFailed: 'MessageFailed',
   keyCreated: 'SigningKeyCreated',
   stale: 'ServedStale',
+  tokenIssued: 'TokenIssued',
 } as const
 
 export type MetricName = (typeof metricNames)[keyof typeof metricNames]
 
 /** One per decision, allow and deny alike. It holds a hash of the token and never a secret. */
 export type AuditEvent = {
-  readonly event: 'decision' | 'authentication'
+  readonly event: 'decision' | 'token' | 'authentication'
   readonly requestId: string
   readonly outcome: 'allow' | 'deny'
   readonly principal?: string
   readonly rule?: number
-  readonly reason?: string
+  readonly reason?: string | undefined
+  /** Of the token endpoint. */
+  readonly grantType?: string
+  readonly cluster?: string
   readonly produce?: readonly string[]
   readonly consume?: readonly string[]
   readonly lease?: string

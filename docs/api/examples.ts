@@ -1,4 +1,5 @@
 import type { SwitchboardErrorCode } from '../../shared/domain/errors.ts'
+import type { OAuthErrorCode } from '../../shared/http/oauth-error.ts'
 import { problems } from '../../shared/http/problem.ts'
 
 /*
@@ -43,7 +44,87 @@ export const intents = {
   },
 } as const
 
+/** Forms; a test puts a real token in the place of the assertion. */
+export const tokenRequests = {
+  clientCredentials: {
+    summary: 'As a client, whose id and secret are in the authorization header',
+    value: { grant_type: 'client_credentials', scope: 'kafka:payments' },
+  },
+  clientSecretPost: {
+    summary: 'As a client, all in the body',
+    value: { grant_type: 'client_credentials', client_id: 'legacy-billing', client_secret: 'a secret of this test' },
+  },
+  jwtBearer: {
+    summary: 'With the own token of the workload',
+    value: {
+      grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      assertion: 'eyJhbGciOiJFUzI1NiIs...',
+      scope: 'kafka:payments',
+    },
+  },
+} as const
+
+const oauthError = (error: OAuthErrorCode, detail: string) => ({
+  error,
+  error_description: `${detail} (request ${requestId})`,
+})
+
+export const oauthErrors = {
+  invalid_request: {
+    summary: 'The request is not one of OAuth',
+    value: oauthError('invalid_request', '`grant_type` is missing'),
+  },
+  invalid_client: {
+    summary: 'The client is not authenticated',
+    value: oauthError('invalid_client', 'the client id or its secret is missing or wrong'),
+  },
+  invalid_grant: {
+    summary: 'The assertion proves nothing',
+    value: oauthError('invalid_grant', 'the assertion is no valid proof of identity'),
+  },
+  unsupported_grant_type: {
+    summary: 'Another grant type',
+    value: oauthError(
+      'unsupported_grant_type',
+      'the grant types here are `client_credentials` and `urn:ietf:params:oauth:grant-type:jwt-bearer`',
+    ),
+  },
+  invalid_scope: {
+    summary: 'A cluster that is not the caller’s, or is not',
+    value: oauthError('invalid_scope', 'no grant lets this principal use a cluster of the scope `kafka:nowhere`'),
+  },
+} as const
+
 export const answers = {
+  servicegw: {
+    summary: 'Two channels to consume',
+    value: {
+      channel_mapping: { created: 'orders.created', shipped: 'orders.shipped' },
+      configuration: {
+        'auto.offset.reset': 'earliest',
+        'client.dns.lookup': 'use_all_dns_ips',
+        'client.id': 'legacy-billing',
+        'enable.auto.commit': false,
+        'group.id': 'legacy-billing',
+        'isolation.level': 'read_committed',
+        'metadata.recovery.strategy': 'rebootstrap',
+      },
+      connection: { 'bootstrap.servers': 'kafka-1.payments.acme.com:9093' },
+      credentials: {
+        'sasl.mechanisms': 'OAUTHBEARER',
+        'sasl.oauthbearer.client.id': 'legacy-billing',
+        'sasl.oauthbearer.client.secret': 'a secret of this test',
+        'sasl.oauthbearer.method': 'oidc',
+        'sasl.oauthbearer.scope': 'kafka:payments',
+        'sasl.oauthbearer.token.endpoint.url': 'https://switchboard.acme.com/v1/token',
+        'security.protocol': 'SASL_SSL',
+      },
+    },
+  },
+  token: {
+    summary: 'A token for one cluster',
+    value: { access_token: 'eyJhbGciOiJFUzI1NiIs...', token_type: 'Bearer', expires_in: 3600, scope: 'kafka:payments' },
+  },
   produce: {
     summary: 'One cluster, one topic',
     value: {
@@ -84,6 +165,8 @@ export const answers = {
             'auto.offset.reset': 'earliest',
             'enable.auto.commit': false,
             'isolation.level': 'read_committed',
+            'client.dns.lookup': 'use_all_dns_ips',
+            'metadata.recovery.strategy': 'rebootstrap',
             'group.id': 'orders-api',
           },
           credential,
@@ -110,6 +193,8 @@ export const answers = {
             'auto.offset.reset': 'earliest',
             'enable.auto.commit': false,
             'isolation.level': 'read_committed',
+            'client.dns.lookup': 'use_all_dns_ips',
+            'metadata.recovery.strategy': 'rebootstrap',
             'group.id': 'aws.svc-billing',
           },
           credential,
@@ -198,10 +283,13 @@ export const answers = {
     },
   },
   metadata: {
-    summary: 'Where our keys are',
+    summary: 'Where our keys and our tokens are',
     value: {
       issuer: 'https://switchboard.acme.com',
       jwks_uri: 'https://switchboard.acme.com/.well-known/jwks.json',
+      token_endpoint: 'https://switchboard.acme.com/v1/token',
+      grant_types_supported: ['client_credentials', 'urn:ietf:params:oauth:grant-type:jwt-bearer'],
+      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
       response_types_supported: ['token'],
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: ['ES256'],
@@ -221,6 +309,93 @@ const problem = (code: SwitchboardErrorCode, more: Readonly<Record<string, unkno
     ...more,
   }
 }
+
+const tokenEndpoint = 'https://switchboard.acme.com/v1/token?instance='
+const loginModule = 'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required'
+const jvmOption = '-Dorg.apache.kafka.sasl.oauthbearer'
+const assertionFile = '/var/run/secrets/tokens/kafka'
+const callbackHandler = 'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler'
+
+/** Answers as the files that stock clients run with. */
+export const clientFiles = {
+  javaSecret: {
+    summary: 'A Java producer with a client id and its secret',
+    value: [
+      `# ${jvmOption}.allowed.urls=${tokenEndpoint}orders-api-7f9c`,
+      'bootstrap.servers=kafka-1.payments.acme.com:9093',
+      'security.protocol=SASL_SSL',
+      'sasl.mechanism=OAUTHBEARER',
+      'client.id=orders-api-7f9c',
+      'acks=all',
+      'delivery.timeout.ms=120000',
+      'enable.idempotence=true',
+      `sasl.login.callback.handler.class=${callbackHandler}`,
+      `sasl.oauthbearer.token.endpoint.url=${tokenEndpoint}orders-api-7f9c`,
+      `sasl.jaas.config=${loginModule} clientId="legacy-billing" clientSecret="a secret of this test" scope="kafka:payments";`,
+      '',
+    ].join('\n'),
+  },
+  javaAssertion: {
+    summary: "A Java consumer with its workload's own token",
+    value: [
+      `# ${jvmOption}.allowed.urls=${tokenEndpoint}svc-billing-1 ${jvmOption}.allowed.files=${assertionFile}`,
+      'bootstrap.servers=kafka-1.payments.acme.com:9093',
+      'security.protocol=SASL_SSL',
+      'sasl.mechanism=OAUTHBEARER',
+      'client.id=svc-billing-1',
+      'auto.offset.reset=earliest',
+      'enable.auto.commit=false',
+      'isolation.level=read_committed',
+      'client.dns.lookup=use_all_dns_ips',
+      'metadata.recovery.strategy=rebootstrap',
+      'group.id=aws.svc-billing',
+      `sasl.login.callback.handler.class=${callbackHandler}`,
+      `sasl.oauthbearer.token.endpoint.url=${tokenEndpoint}svc-billing-1`,
+      'sasl.oauthbearer.jwt.retriever.class=org.apache.kafka.common.security.oauthbearer.JwtBearerJwtRetriever',
+      `sasl.oauthbearer.assertion.file=${assertionFile}`,
+      'sasl.oauthbearer.scope=kafka:payments',
+      `sasl.jaas.config=${loginModule};`,
+      '',
+    ].join('\n'),
+  },
+  librdkafkaSecret: {
+    summary: 'A librdkafka producer with a client id and its secret',
+    value: {
+      'bootstrap.servers': 'kafka-1.payments.acme.com:9093',
+      'security.protocol': 'SASL_SSL',
+      'sasl.mechanism': 'OAUTHBEARER',
+      'client.id': 'orders-api-7f9c',
+      acks: 'all',
+      'delivery.timeout.ms': 120000,
+      'enable.idempotence': true,
+      'sasl.oauthbearer.method': 'oidc',
+      'sasl.oauthbearer.token.endpoint.url': `${tokenEndpoint}orders-api-7f9c`,
+      'sasl.oauthbearer.scope': 'kafka:payments',
+      'sasl.oauthbearer.client.id': 'legacy-billing',
+      'sasl.oauthbearer.client.secret': 'a secret of this test',
+    },
+  },
+  librdkafkaAssertion: {
+    summary: "A librdkafka consumer with its workload's own token",
+    value: {
+      'bootstrap.servers': 'kafka-1.payments.acme.com:9093',
+      'security.protocol': 'SASL_SSL',
+      'sasl.mechanism': 'OAUTHBEARER',
+      'client.id': 'svc-billing-1',
+      'auto.offset.reset': 'earliest',
+      'enable.auto.commit': false,
+      'isolation.level': 'read_committed',
+      'client.dns.lookup': 'use_all_dns_ips',
+      'metadata.recovery.strategy': 'rebootstrap',
+      'group.id': 'aws.svc-billing',
+      'sasl.oauthbearer.method': 'oidc',
+      'sasl.oauthbearer.token.endpoint.url': `${tokenEndpoint}svc-billing-1`,
+      'sasl.oauthbearer.scope': 'kafka:payments',
+      'sasl.oauthbearer.grant.type': 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      'sasl.oauthbearer.assertion.file': assertionFile,
+    },
+  },
+} as const
 
 export const problemExamples: Readonly<Partial<Record<SwitchboardErrorCode, unknown>>> = {
   invalid_intent: problem('invalid_intent', {
@@ -245,3 +420,14 @@ export const problemExamples: Readonly<Partial<Record<SwitchboardErrorCode, unkn
   }),
   unavailable: problem('unavailable'),
 }
+
+/** Of the endpoint that is asked by a query. */
+export const noSuchParameter = problem('invalid_intent', {
+  detail: 'the query string has parameters that are missing or not allowed as they are',
+  errors: [{ pointer: '/channel', detail: 'needed: at least one channel' }],
+})
+
+/** Of the endpoint that answers with files too. */
+export const noSuchFile = problem('not_acceptable', {
+  detail: 'this endpoint answers `application/json`, `text/x-java-properties`, `application/vnd.librdkafka+json`',
+})

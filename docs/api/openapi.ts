@@ -1,18 +1,42 @@
 import * as z from 'zod'
+import { javaType, librdkafkaType } from '../../functions/resolve/client-form.ts'
+import { grantTypes } from '../../functions/resolve/token-endpoint.ts'
 import type { SwitchboardErrorCode } from '../../shared/domain/errors.ts'
 import { explanationSchema } from '../../shared/domain/explanation.ts'
-import { intentSchema, leaseIdPattern } from '../../shared/domain/intent.ts'
-import { healthSchema, metadataSchema, problemSchema, resolveAnswerSchema } from '../../shared/http/answers.ts'
+import { intentSchema, leaseIdPattern, namePattern } from '../../shared/domain/intent.ts'
+import {
+  healthSchema,
+  librdkafkaSettingsSchema,
+  metadataSchema,
+  oauthErrorSchema,
+  problemSchema,
+  resolveAnswerSchema,
+  servicegwAnswerSchema,
+  tokenAnswerSchema,
+} from '../../shared/http/answers.ts'
 import { problems } from '../../shared/http/problem.ts'
 import { maximumBodyBytes } from '../../shared/http/request.ts'
 import { jwksSchema } from '../../shared/secrets/jwks.ts'
-import { answers, intents, problemExamples } from './examples.ts'
+import {
+  answers,
+  clientFiles,
+  intents,
+  noSuchFile,
+  noSuchParameter,
+  oauthErrors,
+  problemExamples,
+  tokenRequests,
+} from './examples.ts'
 
 type Json = { readonly [name: string]: unknown }
 
 /** What the document calls the body of each kind of answer. */
 export const answerSchemas: Readonly<Record<string, z.ZodType>> = {
   ResolveAnswer: resolveAnswerSchema,
+  ServicegwAnswer: servicegwAnswerSchema,
+  LibrdkafkaSettings: librdkafkaSettingsSchema,
+  TokenAnswer: tokenAnswerSchema,
+  OAuthError: oauthErrorSchema,
   Explanation: explanationSchema,
   Health: healthSchema,
   KeySet: jwksSchema,
@@ -87,6 +111,11 @@ const headers = {
     required: true,
     schema: { type: 'string', pattern: '^"[A-Za-z0-9_-]{22}"$' },
   },
+  'Lease-Id': {
+    description: 'The lease, to be renewed or released.',
+    required: true,
+    schema: { type: 'string', pattern: leaseIdPattern.source },
+  },
   'Lease-Refresh-After': {
     description: 'When to come back. A 304 has no body, so this is a header of both answers.',
     required: true,
@@ -97,6 +126,7 @@ const headers = {
     required: true,
     schema: { type: 'string', format: 'date-time' },
   },
+  Pragma: { description: 'As RFC 6749 5.1 has it.', required: true, schema: { const: 'no-cache' } },
   'Retry-After': {
     description: 'Seconds to wait.',
     required: true,
@@ -121,7 +151,8 @@ const headerRefs = (...names: readonly HeaderName[]): Json =>
 
 const noStore: readonly HeaderName[] = ['X-Request-Id', 'Cache-Control']
 const publicForAMinute: readonly HeaderName[] = ['X-Request-Id', 'PublicCacheControl']
-const leaseHeaders: readonly HeaderName[] = [...noStore, 'ETag', 'Lease-Refresh-After', 'Lease-Expires-At']
+const tokenHeaders: readonly HeaderName[] = [...noStore, 'Pragma']
+const leaseHeaders: readonly HeaderName[] = [...noStore, 'ETag', 'Lease-Id', 'Lease-Refresh-After', 'Lease-Expires-At']
 
 const examplesOf = (values: Readonly<Record<string, { readonly summary: string; readonly value: unknown }>>): Json => ({
   examples: values,
@@ -135,7 +166,11 @@ const gatewayAnswer = (value: string): Json => ({
 const problemResponse = (
   description: string,
   codes: readonly SwitchboardErrorCode[],
-  extra: { readonly headers?: readonly HeaderName[]; readonly gateway?: string } = {},
+  extra: {
+    readonly headers?: readonly HeaderName[]
+    readonly gateway?: string
+    readonly examples?: typeof problemExamples
+  } = {},
 ): Json => ({
   description: extra.gateway === undefined ? description : `${description} API Gateway answers so by itself too.`,
   // the gateway's own answer has none of our headers, so that none can be promised there
@@ -161,7 +196,10 @@ const problemResponse = (
       },
       ...examplesOf(
         Object.fromEntries(
-          codes.map((code) => [code, { summary: problems[code].title, value: problemExamples[code] }]),
+          codes.map((code) => [
+            code,
+            { summary: problems[code].title, value: (extra.examples ?? problemExamples)[code] },
+          ]),
         ),
       ),
     },
@@ -171,6 +209,11 @@ const problemResponse = (
 
 const responses = {
   InvalidIntent: problemResponse('The body is not an intent; `errors` points to each wrong field.', ['invalid_intent']),
+  WrongQuery: problemResponse(
+    'A parameter is missing or wrong, channels do not fit into one answer, or the caller came with a token.',
+    ['invalid_intent'],
+    { examples: { invalid_intent: noSuchParameter } },
+  ),
   Unauthenticated: problemResponse('No valid proof of identity. One answer for every failure.', ['unauthenticated'], {
     headers: ['WWW-Authenticate'],
   }),
@@ -184,6 +227,9 @@ const responses = {
     'not_found',
   ]),
   NotAcceptable: problemResponse('The endpoint answers `application/json`.', ['not_acceptable']),
+  NotAcceptableAsFile: problemResponse('The endpoint answers these three.', ['not_acceptable'], {
+    examples: { not_acceptable: noSuchFile },
+  }),
   PayloadTooLarge: problemResponse(`A body has at most ${maximumBodyBytes} bytes.`, ['payload_too_large']),
   UnsupportedMediaType: problemResponse('Send `content-type: application/json`, in UTF-8.', ['unsupported_media_type']),
   LeaseCap: problemResponse('The principal holds as many leases as the policy allows.', ['rate_limited'], {
@@ -231,6 +277,35 @@ const ifNoneMatch = {
   schema: { type: 'string' },
 }
 
+/** What makes an answer a file; JSON takes none of them. */
+const fileParameters: readonly Json[] = [
+  {
+    name: 'cluster',
+    in: 'query',
+    description: 'Files only: which cluster, where the channels lie on several.',
+    schema: { type: 'string' },
+  },
+  {
+    name: 'role',
+    in: 'query',
+    description: 'Files only: whose file, where the intent has both.',
+    schema: { enum: ['producer', 'consumer'] },
+  },
+  {
+    name: 'auth',
+    in: 'query',
+    description:
+      'Files only: how their client gets its tokens. Without it, `client_credentials` for a request with Basic, whose secret is then in the file. No Kafka client reads a token from its settings, so there is no third way.',
+    schema: { enum: ['jwt-bearer', 'client_credentials'] },
+  },
+  {
+    name: 'assertion_file',
+    in: 'query',
+    description: "With `auth=jwt-bearer`: where the client finds its workload's own token, an absolute path.",
+    schema: { type: 'string', maxLength: 1024 },
+  },
+]
+
 const problemsOfIntents = {
   '400': responseRef('InvalidIntent'),
   '401': responseRef('Unauthenticated'),
@@ -240,38 +315,198 @@ const problemsOfIntents = {
   '500': responseRef('Internal'),
 }
 
+const oauthResponse = (
+  description: string,
+  names: readonly (keyof typeof oauthErrors)[],
+  more: readonly HeaderName[] = [],
+): Json => ({
+  description,
+  headers: headerRefs(...tokenHeaders, ...more),
+  content: {
+    'application/json': {
+      schema: schemaRef('OAuthError'),
+      ...examplesOf(Object.fromEntries(names.map((name) => [name, oauthErrors[name]]))),
+    },
+  },
+})
+
+/** Without a body: there are clients that would read the next answer together with it. */
+const askAgain = (description: string, more: readonly HeaderName[], gateway?: string): Json =>
+  gateway === undefined
+    ? { description: `${description} No body.`, headers: headerRefs(...tokenHeaders, ...more) }
+    : {
+        description: `${description} No body; API Gateway answers so by itself too, with one.`,
+        headers: Object.fromEntries(
+          [...tokenHeaders, ...more].map((name) => [name, { ...headers[name], required: false }]),
+        ),
+        content: gatewayAnswer(gateway),
+      }
+
+const tokenOperation: Json = {
+  operationId: 'token',
+  tags: ['leases'],
+  summary: 'A token for one cluster, as OAuth 2.0 has it',
+  description:
+    'For Kafka clients that get and refresh their token by configuration alone; see `docs/token.md`. The token is good for all that the grants of the principal give on the cluster. Errors are those of RFC 6749 5.2.',
+  security: [{ basic: [] }, {}],
+  parameters: [
+    {
+      name: 'instance',
+      in: 'query',
+      description:
+        'What stays the same over a restart; each has a lease of its own. Without it, the principal has one.',
+      schema: { type: 'string', pattern: namePattern.source },
+      example: 'pod-7f9c',
+    },
+  ],
+  requestBody: {
+    required: true,
+    content: {
+      'application/x-www-form-urlencoded': {
+        schema: schemaRef('TokenRequest'),
+        examples: tokenRequests,
+      },
+    },
+  },
+  responses: {
+    '200': ok('A token.', 'TokenAnswer', tokenHeaders, { token: answers.token }),
+    '400': oauthResponse('The request, the assertion or the scope is wrong.', [
+      'invalid_request',
+      'invalid_grant',
+      'unsupported_grant_type',
+      'invalid_scope',
+    ]),
+    '401': oauthResponse('No valid client id and secret.', ['invalid_client'], ['WWW-Authenticate']),
+    '429': askAgain('The principal holds as many leases as the policy allows.', ['Retry-After'], 'Too Many Requests'),
+    '500': askAgain('A fault of ours; nothing of it is on the wire.', []),
+    '503': askAgain(
+      'The access on the cluster is being made, or Switchboard cannot decide right now. Kafka clients ask again.',
+      ['Retry-After'],
+    ),
+  },
+}
+
+/** What the token endpoint reads of a form; it ignores what else there is, and takes an empty value for none. */
+const tokenRequestJsonSchema: Json = {
+  type: 'object',
+  properties: {
+    grant_type: { enum: grantTypes },
+    scope: {
+      type: 'string',
+      pattern: '^kafka:[a-z0-9-]{1,63}$',
+      description: 'Which cluster. May be left out when the grants of the caller lead to one alone.',
+    },
+    assertion: { type: 'string', description: 'With `jwt-bearer`: a token of an issuer that the policy trusts.' },
+    client_id: { type: 'string', description: 'With `client_credentials`, where no authorization header is sent.' },
+    client_secret: { type: 'string' },
+  },
+  required: ['grant_type'],
+}
+
 const resolveOperation = (
   operationId: string,
   words: { readonly summary: string; readonly description: string },
   security: readonly Json[],
   examples: readonly ('produce' | 'pattern' | 'consume' | 'renewal')[],
+  files: Readonly<Record<'java' | 'librdkafka', keyof typeof clientFiles>>,
   denied: keyof typeof responses,
 ): Json => ({
   operationId,
   tags: ['leases'],
   ...words,
   security,
-  parameters: [ifNoneMatch],
+  parameters: [ifNoneMatch, ...fileParameters],
   requestBody: intentBody(examples),
   responses: {
-    '200': ok(
-      'A lease, new or renewed.',
-      'ResolveAnswer',
-      leaseHeaders,
-      Object.fromEntries(examples.flatMap((name) => (name === 'renewal' ? [] : [[name, answers[name]]]))),
-    ),
+    '200': {
+      description: 'A lease, new or renewed.',
+      headers: headerRefs(...leaseHeaders),
+      content: {
+        'application/json': {
+          schema: schemaRef('ResolveAnswer'),
+          ...examplesOf(
+            Object.fromEntries(examples.flatMap((name) => (name === 'renewal' ? [] : [[name, answers[name]]]))),
+          ),
+        },
+        [javaType]: {
+          schema: { type: 'string', description: 'As `java.util.Properties` reads it, ISO-8859-1.' },
+          ...examplesOf({ [files.java]: clientFiles[files.java] }),
+        },
+        [librdkafkaType]: {
+          schema: schemaRef('LibrdkafkaSettings'),
+          ...examplesOf({ [files.librdkafka]: clientFiles[files.librdkafka] }),
+        },
+      },
+    },
     '304': {
       description:
         'The lease was renewed, and what the caller holds is still right and lives past the next refresh. No body.',
       headers: headerRefs(...leaseHeaders),
     },
     ...problemsOfIntents,
+    '406': responseRef('NotAcceptableAsFile'),
     '403': responseRef(denied),
     '404': responseRef('NoSuchLease'),
     '429': responseRef('LeaseCap'),
     '503': responseRef('NotReady'),
   },
 })
+
+const servicegwParameters: readonly Json[] = [
+  {
+    name: 'config_profile',
+    in: 'query',
+    required: true,
+    description: 'A profile of the policy.',
+    schema: { type: 'string' },
+    example: 'balanced',
+  },
+  {
+    name: 'config_profile.type',
+    in: 'query',
+    description: 'What the caller wants to do. Needed where the name of the profile is one of both roles.',
+    schema: { enum: ['producer', 'consumer'] },
+    example: 'consumer',
+  },
+  {
+    name: 'channel',
+    in: 'query',
+    description: 'A channel without wildcards. Several are `channel[0]`, `channel[1]`, and so on, up to 100.',
+    schema: { type: 'string', maxLength: 512 },
+    example: 'kafka://payments.acme.com/orders/created',
+  },
+  {
+    name: 'If-None-Match',
+    in: 'header',
+    description: 'The ETag of the answer that the caller holds.',
+    schema: { type: 'string' },
+  },
+]
+
+const servicegwHeaders: readonly HeaderName[] = [...noStore, 'ETag', 'Lease-Id']
+
+const servicegwOperation: Json = {
+  operationId: 'servicegw',
+  tags: ['leases'],
+  summary: 'Settings for clients of the ancestor',
+  description:
+    'For clients that ask about once a second and build their Kafka client anew when a byte differs; see `docs/ancestor.md`. The answer stays the same until the policy changes it, and its lease does not end by itself. Other parameters are accepted and mean nothing.',
+  security: [{ basic: [] }],
+  parameters: servicegwParameters,
+  responses: {
+    '200': ok('Settings of one client of one cluster.', 'ServicegwAnswer', servicegwHeaders, {
+      servicegw: answers.servicegw,
+    }),
+    '304': { description: 'What the caller holds is still right. No body.', headers: headerRefs(...servicegwHeaders) },
+    '400': responseRef('WrongQuery'),
+    '401': responseRef('Unauthenticated'),
+    '403': responseRef('AccessDenied'),
+    '406': responseRef('NotAcceptable'),
+    '429': responseRef('LeaseCap'),
+    '500': responseRef('Internal'),
+    '503': responseRef('NotReady'),
+  },
+}
 
 const publicDocument = (
   operationId: string,
@@ -306,7 +541,8 @@ export const openApiDocument = (): Json => ({
       'A service says which channels it wants to produce and consume; the answer is a lease: bootstrap servers, topic',
       'names, a short-lived credential, tuned settings, and when to come back.',
       '',
-      'Every error is a problem (RFC 9457) with a `code` of a closed set, explained in `docs/problems.md`. An unknown path',
+      'Every error is a problem (RFC 9457) with a `code` of a closed set, explained in `docs/problems.md`; only',
+      '`/v1/token` answers with those of OAuth. An unknown path',
       'is `not_found`, another method `method_not_allowed`, with `Allow`.',
     ].join('\n'),
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
@@ -334,6 +570,7 @@ export const openApiDocument = (): Json => ({
         },
         callers,
         ['produce', 'pattern', 'renewal'],
+        { java: 'javaSecret', librdkafka: 'librdkafkaSecret' },
         'AccessDenied',
       ),
     },
@@ -347,9 +584,12 @@ export const openApiDocument = (): Json => ({
         },
         [{ sigV4: [] }],
         ['consume'],
+        { java: 'javaAssertion', librdkafka: 'librdkafkaAssertion' },
         'AccessDeniedOrUnsigned',
       ),
     },
+    '/v1/token': { post: tokenOperation },
+    '/servicegw': { get: servicegwOperation },
     '/v1/explain': {
       post: {
         operationId: 'explain',
@@ -456,6 +696,7 @@ export const openApiDocument = (): Json => ({
     responses,
     schemas: {
       Intent: intentJsonSchema(),
+      TokenRequest: tokenRequestJsonSchema,
       ...Object.fromEntries(Object.entries(answerSchemas).map(([name, schema]) => [name, jsonSchema(schema, true)])),
       GatewayMessage: { type: 'object', properties: { message: { type: 'string' } }, required: ['message'] },
     },

@@ -7,8 +7,10 @@ export const requestIdOf = (event: Partial<APIGatewayProxyEventV2> | null | unde
   event?.requestContext?.requestId ?? 'unknown'
 
 /** Tells requests with the same credential apart without holding it. */
-export const tokenHash = (event: APIGatewayProxyEventV2): string =>
-  hash('sha256', event.headers.authorization ?? '', 'hex')
+export const authorizationHash = (authorization: string | undefined): string =>
+  hash('sha256', authorization ?? '', 'hex')
+
+export const tokenHash = (event: APIGatewayProxyEventV2): string => authorizationHash(event.headers.authorization)
 
 /** The caller gets one answer for every failure; the true reason is here. */
 export const authenticationDenied = (event: APIGatewayProxyEventV2, reason: string | undefined): AuditEvent => ({

@@ -1,25 +1,18 @@
 import middy from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
-import { asSwitchboardError, renderProblem } from '../../shared/http/problem.ts'
 import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
-import { authenticationDenied, requestIdOf } from './audit.ts'
+import { inTime } from './outage.ts'
+import { refuse } from './refuse.ts'
 import { findEndpoint, type Routes } from './routes.ts'
 
 /** The HTTP edge: one request in, one answer or problem out, whatever happens. */
 export const createHandler = (routes: Routes, telemetry: Telemetry) =>
-  middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>()
+  middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(inTime)
     // the first one used runs last
     .use({ after: telemetry.flush, onError: telemetry.flush })
     .use({
       onError: (request) => {
-        const error = asSwitchboardError(request.error)
-        const requestId = requestIdOf(request.event)
-        const isOurs = error.code === 'internal'
-        telemetry.count(isOurs ? metricNames.failed : metricNames.refused)
-        if (isOurs) telemetry.error('request failed', error, { requestId })
-        else telemetry.info('request refused', { requestId, code: error.code, reason: error.reason ?? error.detail })
-        if (error.code === 'unauthenticated') telemetry.audit(authenticationDenied(request.event, error.reason))
-        request.response = renderProblem(error, requestId)
+        request.response = refuse(request.error, request.event, telemetry)
       },
     })
     .use({

@@ -17,11 +17,17 @@ import { parseResolveEnv } from './env.ts'
 import { createHandler } from './handler.ts'
 import { createResolve } from './resolve.ts'
 import { createRoutes } from './routes.ts'
+import { createServicegw } from './servicegw.ts'
+import { createIssueToken } from './token.ts'
 
 const env = parseResolveEnv(process.env)
 const clock = () => new Date()
 const telemetry = createTelemetry('resolve', () => process.env._X_AMZN_TRACE_ID)
-const client = { requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000 }, maxAttempts: 3 }
+const client = {
+  // without the last one the client only warns, and waits for as long as it takes
+  requestHandler: { connectionTimeout: 500, requestTimeout: 1_000, throwOnRequestTimeout: true },
+  maxAttempts: 3,
+}
 const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient(client), {
   marshallOptions: { removeUndefinedValues: true },
 })
@@ -35,6 +41,15 @@ const signingKeys = createSigningKeyCache(
   onStale,
 )
 const leases = createLeaseStore(dynamo, env.LEASES_TABLE)
+const issuing = {
+  issuerUrl: env.ISSUER_URL,
+  access: createAccessStore(dynamo, env.ACCESS_TABLE),
+  leases,
+  queue: createQueue(new SQSClient(client), env.QUEUE_URL),
+  signingKeys,
+  telemetry,
+  clock,
+}
 const routes = createRoutes({
   issuerUrl: env.ISSUER_URL,
   directories: createDirectoryCache(createDirectoryStore(dynamo, env.DIRECTORY_TABLE), clock, onStale),
@@ -49,16 +64,10 @@ const routes = createRoutes({
     ownIssuer: env.ISSUER_URL,
     clock,
   }),
-  resolve: createResolve({
-    issuerUrl: env.ISSUER_URL,
-    access: createAccessStore(dynamo, env.ACCESS_TABLE),
-    leases,
-    queue: createQueue(new SQSClient(client), env.QUEUE_URL),
-    signingKeys,
-    telemetry,
-    clock,
-    random: Math.random,
-  }),
+  resolve: createResolve({ ...issuing, random: Math.random }),
+  issueToken: createIssueToken(issuing),
+  servicegw: createServicegw(issuing),
+  telemetry,
   signingKeys,
   leases,
   clock,

@@ -1,62 +1,74 @@
 import { hash, randomUUID } from 'node:crypto'
-import { isAdmitted, requiredAccess } from '../../shared/domain/access.ts'
+import { requiredAccess } from '../../shared/domain/access.ts'
 import { canonicalJson } from '../../shared/domain/canonical-json.ts'
 import { clusterAudience } from '../../shared/domain/cluster.ts'
-import { type ConnectionDecision, type Decision, decide } from '../../shared/domain/decide.ts'
+import { type Decision, decide } from '../../shared/domain/decide.ts'
+import { maximumRoutesOfPattern } from '../../shared/domain/directory.ts'
 import { SwitchboardError } from '../../shared/domain/errors.ts'
 import { type Intent, intentKey } from '../../shared/domain/intent.ts'
-import type { LeaseTimes } from '../../shared/domain/lease.ts'
 import { kafkaUser, type Principal } from '../../shared/domain/principal.ts'
+import { inDialect } from '../../shared/http/client-file.ts'
 import { type ConnectionSettings, type ResolveAnswer, renderConnection } from '../../shared/http/connection.ts'
 import { signKafkaToken } from '../../shared/secrets/kafka-token.ts'
 import type { SigningKeys } from '../../shared/secrets/signing-key-store.ts'
-import type { AccessStore } from '../../shared/store/access-store.ts'
 import type { DirectorySnapshot } from '../../shared/store/directory-cache.ts'
 import { type Lease, type LeaseStore, leaseId } from '../../shared/store/lease-store.ts'
-import type { Queue } from '../../shared/store/queue.ts'
-import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
+import type { ClientForm } from './client-form.ts'
+import { accessDenied, createRequireAccess, type RequireAccessDeps } from './require-access.ts'
 
 /** Principal + intent -> lease, from one snapshot of the directory. */
 export type Resolve = (
   principal: Principal,
   intent: Intent,
   snapshot: DirectorySnapshot,
-  request: { readonly id: string; readonly tokenHash: string; readonly ifNoneMatch: string | undefined },
+  request: ResolveRequest,
 ) => Promise<Resolved>
+
+export type ResolveRequest = {
+  readonly id: string
+  readonly tokenHash: string
+  readonly ifNoneMatch: string | undefined
+  /** The answer as the file of a client, which holds no credential of ours; without it, as JSON. */
+  readonly form?: Pick<ClientForm, 'variant' | 'select'> | undefined
+}
 
 /** `unchanged`: the lease was renewed, and what the caller holds is still right and lives past its next refresh. */
 export type Resolved = { readonly etag: string; readonly lease: ResolveAnswer['lease'] } & (
   | { readonly outcome: 'answered'; readonly answer: ResolveAnswer }
+  | { readonly outcome: 'rendered'; readonly settings: ConnectionSettings }
   | { readonly outcome: 'unchanged' }
 )
 
-export type ResolveDeps = {
+export type ResolveDeps = RequireAccessDeps & {
   readonly issuerUrl: string
-  readonly access: Pick<AccessStore, 'read' | 'request'>
   readonly leases: Pick<LeaseStore, 'create' | 'renew' | 'renewUnchanged'>
-  readonly queue: Pick<Queue, 'send'>
   readonly signingKeys: () => Promise<SigningKeys>
-  readonly telemetry: Telemetry
   readonly clock: () => Date
   /** 0 to 1. */
   readonly random: () => number
 }
 
-/** What a new ACL takes on a self-managed cluster, and the queue before it. */
-const retryAfterSeconds = 2
+type TimedLease = Lease & { readonly credentialExpiresAt: Date }
+
 const cappedRetryAfterSeconds = 60
 const maximumRemembered = 10_000
 
 /** RFC 9110 8.8.3; of the decision and its settings, never of tokens or times. */
-const etagOf = (settings: readonly ConnectionSettings[]): string =>
-  `"${hash('sha256', canonicalJson(settings), 'base64url').slice(0, 22)}"`
+const etagOf = (representation: unknown): string =>
+  `"${hash('sha256', canonicalJson(representation), 'base64url').slice(0, 22)}"`
 
 /** Absent, ended, released and somebody else's look the same. */
 export const noSuchLease = (): SwitchboardError =>
   new SwitchboardError('not_found', { detail: 'no lease of this principal has this id; resolve without `lease`' })
 
+export const leaseCapped = (maximum: number): SwitchboardError =>
+  new SwitchboardError('rate_limited', {
+    detail: `this principal holds ${maximum} leases, as many as the policy allows`,
+    retryAfterSeconds: cappedRetryAfterSeconds,
+  })
+
 /** Wire answers of a denial: what the caller could not know anyway looks the same for every reason. */
-const refusal = (decision: Extract<Decision, { outcome: 'deny' }>): SwitchboardError => {
+export const refusal = (decision: Extract<Decision, { outcome: 'deny' }>): SwitchboardError => {
   const reason = `rule ${decision.rule}: ${decision.reason} at ${decision.pointer || '/'}`
   switch (decision.reason) {
     case 'no_access_path':
@@ -74,6 +86,16 @@ const refusal = (decision: Extract<Decision, { outcome: 'deny' }>): SwitchboardE
         reason,
         errors: [{ pointer: decision.pointer, detail: 'several routes share this pattern; ask for a narrower one' }],
       })
+    case 'pattern_too_wide':
+      return new SwitchboardError('invalid_intent', {
+        reason,
+        errors: [
+          {
+            pointer: decision.pointer,
+            detail: `over ${maximumRoutesOfPattern} routes share this pattern; ask for a narrower one`,
+          },
+        ],
+      })
     case 'cluster_quarantined':
       return new SwitchboardError('unavailable', { reason, retryAfterSeconds: 60 })
     case 'principal_denied':
@@ -81,60 +103,21 @@ const refusal = (decision: Extract<Decision, { outcome: 'deny' }>): SwitchboardE
     case 'group_not_granted':
     case 'no_route':
     case 'no_topic':
-      return new SwitchboardError('access_denied', {
-        reason,
-        detail:
-          'no grant allows this principal all that it asked for; the platform team finds the reason by the request id',
-      })
+      return accessDenied(reason)
   }
 }
 
 export const createResolve = (deps: ResolveDeps): Resolve => {
-  const { issuerUrl, access, leases, queue, signingKeys, telemetry, clock, random } = deps
-  /** Only a yes is remembered, for the policy it was read under. */
-  const ready = new Set<string>()
+  const { issuerUrl, leases, signingKeys, telemetry, clock, random } = deps
+  const requireAccess = createRequireAccess(deps)
   /** Lease -> end of its credential, in ms: a hint that saves a request, never a decision. */
   const credentialEnds = new Map<string, number>()
 
-  const requireAccess = async (
-    connection: ConnectionDecision,
-    principal: Principal,
-    { directory }: DirectorySnapshot,
-    now: Date,
-  ): Promise<void> => {
-    const { name } = connection.cluster
-    const needed = requiredAccess(directory, principal, connection)
-    const key = JSON.stringify([directory.hash, name, principal.name, needed])
-    if (ready.has(key)) return
-    const applied = await access.read(name, principal.name)
-    if (
-      applied !== undefined &&
-      needed.acls.every((acl) => isAdmitted(applied.acls, acl)) &&
-      (!needed.everything || applied.policies.includes(directory.hash))
-    ) {
-      if (ready.size >= maximumRemembered) ready.clear()
-      ready.add(key)
-      return
-    }
-    if (await access.request(name, principal.name, principal.labels, now))
-      await queue.send({ kind: 'access', cluster: name, principal: principal.name })
-    telemetry.count(metricNames.notReady)
-    throw new SwitchboardError('credential_not_ready', {
-      detail: 'the access on the cluster is being prepared; ask again',
-      reason: `access of \`${principal.name}\` on \`${name}\` is not applied yet`,
-      retryAfterSeconds,
-    })
-  }
-
   /** A lease is stored before anything is handed out; without it nothing is. */
-  const record = async (intent: Intent, lease: Lease, maximum: number): Promise<void> => {
+  const record = async (intent: Intent, lease: TimedLease, maximum: number): Promise<void> => {
     const now = lease.issuedAt
     const outcome = intent.lease === undefined ? await leases.create(lease, maximum, now) : 'exists'
-    if (outcome === 'capped')
-      throw new SwitchboardError('rate_limited', {
-        detail: `this principal holds ${maximum} leases, as many as the policy allows`,
-        retryAfterSeconds: cappedRetryAfterSeconds,
-      })
+    if (outcome === 'capped') throw leaseCapped(maximum)
     if (outcome === 'exists' && !(await leases.renew(lease, now))) throw noSuchLease()
     credentialEnds.delete(lease.id)
     if (credentialEnds.size >= maximumRemembered) credentialEnds.clear()
@@ -146,15 +129,12 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
     principal: Principal,
     id: string,
     etag: string,
-    times: LeaseTimes,
+    { expiresAt, credentialLivesUntil }: { readonly expiresAt: Date; readonly credentialLivesUntil: Date },
     now: Date,
   ): Promise<boolean> => {
     const ends = credentialEnds.get(id)
-    if (ends !== undefined && ends <= times.refreshAfter.getTime()) return false
-    return leases.renewUnchanged(
-      { principal: principal.name, id, etag, expiresAt: times.expiresAt, credentialLivesUntil: times.refreshAfter },
-      now,
-    )
+    if (ends !== undefined && ends <= credentialLivesUntil.getTime()) return false
+    return leases.renewUnchanged({ principal: principal.name, id, etag, expiresAt, credentialLivesUntil }, now)
   }
 
   return async (principal, intent, snapshot, request) => {
@@ -182,16 +162,28 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
     if (decision.outcome === 'deny') throw refusal(decision)
 
     const { connections, times } = decision
-    for (const connection of connections) await requireAccess(connection, principal, snapshot, now)
+    const canonical = connections.map((connection) => renderConnection(connection, principal, intent))
+    const selected = request.form?.select(canonical)
+    const settings = canonical.map((each) => inDialect(each, intent.client.family ?? 'java'))
+    const etag = etagOf(request.form === undefined ? settings : [selected, request.form.variant])
+    for (const connection of connections) {
+      const needed = requiredAccess(directory, principal, connection)
+      const { name } = connection.cluster
+      await requireAccess(
+        { cluster: name, principal, policy: directory.hash, needed, key: JSON.stringify(needed) },
+        now,
+      )
+    }
     const { active } = await signingKeys()
 
-    const settings = connections.map((connection) => renderConnection(connection, principal, intent))
-    const etag = etagOf(settings)
     const told = { id, refreshAfter: times.refreshAfter.toISOString(), expiresAt: times.expiresAt.toISOString() }
+    // a file holds no credential that could end
+    const credentialLivesUntil = selected === undefined ? times.refreshAfter : new Date(0)
+    const renewed = { expiresAt: times.expiresAt, credentialLivesUntil }
     if (
       intent.lease !== undefined &&
       request.ifNoneMatch === etag &&
-      (await keepsCredential(principal, id, etag, times, now))
+      (await keepsCredential(principal, id, etag, renewed, now))
     )
       return { outcome: 'unchanged', etag, lease: told }
 
@@ -212,6 +204,8 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
       },
       directory.leasesPerPrincipal,
     )
+
+    if (selected !== undefined) return { outcome: 'rendered', etag, lease: told, settings: selected }
 
     const answer: ResolveAnswer = {
       lease: told,

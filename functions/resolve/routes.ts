@@ -4,19 +4,29 @@ import { SwitchboardError } from '../../shared/domain/errors.ts'
 import { explain } from '../../shared/domain/explain.ts'
 import { leaseIdPattern, parseIntent } from '../../shared/domain/intent.ts'
 import type { Principal } from '../../shared/domain/principal.ts'
+import { negotiate } from '../../shared/http/accept.ts'
 import { readJsonBody, requireAcceptsJson } from '../../shared/http/request.ts'
 import { type Authenticate, authenticateRole } from '../../shared/identity/authenticator.ts'
 import type { SigningKeys } from '../../shared/secrets/signing-key-store.ts'
 import type { DirectoryCache } from '../../shared/store/directory-cache.ts'
 import type { LeaseStore } from '../../shared/store/lease-store.ts'
+import type { Telemetry } from '../../shared/telemetry.ts'
 import { tokenHash } from './audit.ts'
+import { type ClientForm, jsonType, parseClientForm, resolveTypes } from './client-form.ts'
 import { noSuchLease, type Resolve, type Resolved } from './resolve.ts'
+import type { Servicegw } from './servicegw.ts'
+import { createServicegwEndpoint } from './servicegw-endpoint.ts'
+import type { IssueToken } from './token.ts'
+import { clientAuthenticationMethods, createTokenEndpoint, grantTypes } from './token-endpoint.ts'
 
 export type RoutesDeps = {
   readonly issuerUrl: string
   readonly directories: DirectoryCache
   readonly authenticate: Authenticate
   readonly resolve: Resolve
+  readonly issueToken: IssueToken
+  readonly servicegw: Servicegw
+  readonly telemetry: Pick<Telemetry, 'audit'>
   readonly signingKeys: () => Promise<SigningKeys>
   readonly leases: Pick<LeaseStore, 'release'>
   readonly clock: () => Date
@@ -49,24 +59,40 @@ const roleArn = (event: APIGatewayProxyEventV2): string | undefined => {
   return typeof arn === 'string' ? arn : undefined
 }
 
-/** A 304 has no body, so the new times of the lease are headers of both answers. */
-const renderResolved = (resolved: Resolved): APIGatewayProxyStructuredResultV2 => ({
-  statusCode: resolved.outcome === 'unchanged' ? 304 : 200,
-  headers: {
-    ...(resolved.outcome === 'unchanged' ? {} : { 'content-type': 'application/json' }),
-    'cache-control': noStore,
-    etag: resolved.etag,
-    'lease-refresh-after': resolved.lease.refreshAfter,
-    'lease-expires-at': resolved.lease.expiresAt,
-  },
-  ...(resolved.outcome === 'unchanged' ? {} : { body: JSON.stringify(resolved.answer) }),
-})
+const renderBody = (
+  resolved: Resolved,
+  form: ClientForm | undefined,
+): { readonly type: string; readonly body: string } | undefined => {
+  if (resolved.outcome === 'answered') return { type: jsonType, body: JSON.stringify(resolved.answer) }
+  if (resolved.outcome === 'unchanged' || form === undefined) return undefined
+  return { type: form.contentType, body: form.render(resolved.settings) }
+}
+
+/** A 304 and a file say nothing of the lease, so it is in the headers of every answer. */
+const renderResolved = (resolved: Resolved, form: ClientForm | undefined): APIGatewayProxyStructuredResultV2 => {
+  const rendered = renderBody(resolved, form)
+  return {
+    statusCode: rendered === undefined ? 304 : 200,
+    headers: {
+      ...(rendered === undefined ? {} : { 'content-type': rendered.type }),
+      'cache-control': noStore,
+      etag: resolved.etag,
+      'lease-id': resolved.lease.id,
+      'lease-refresh-after': resolved.lease.refreshAfter,
+      'lease-expires-at': resolved.lease.expiresAt,
+    },
+    ...(rendered === undefined ? {} : { body: rendered.body }),
+  }
+}
 
 export const createRoutes = ({
   issuerUrl,
   directories,
   authenticate,
   resolve,
+  issueToken,
+  servicegw,
+  telemetry,
   signingKeys,
   leases,
   clock,
@@ -77,6 +103,9 @@ export const createRoutes = ({
       {
         issuer: issuerUrl,
         jwks_uri: `${issuerUrl}/.well-known/jwks.json`,
+        token_endpoint: `${issuerUrl}/v1/token`,
+        grant_types_supported: grantTypes,
+        token_endpoint_auth_methods_supported: clientAuthenticationMethods,
         response_types_supported: ['token'],
         subject_types_supported: ['public'],
         id_token_signing_alg_values_supported: ['ES256'],
@@ -88,14 +117,14 @@ export const createRoutes = ({
     requestId: string,
     identify: (directory: Directory) => Principal | Promise<Principal>,
   ): Promise<APIGatewayProxyStructuredResultV2> => {
-    requireAcceptsJson(event)
+    const type = negotiate(event.headers.accept, resolveTypes)
     const snapshot = await directories.current()
     const principal = await identify(snapshot.directory)
     const intent = parseIntent(readJsonBody(event))
-    const ifNoneMatch = event.headers['if-none-match']
-    return renderResolved(
-      await resolve(principal, intent, snapshot, { id: requestId, tokenHash: tokenHash(event), ifNoneMatch }),
-    )
+    const request = { id: requestId, tokenHash: tokenHash(event), ifNoneMatch: event.headers['if-none-match'] }
+    const form = parseClientForm({ type, event, intent, issuerUrl, tokenHash: request.tokenHash })
+    const wanted = form === undefined ? intent : { ...intent, client: { ...intent.client, family: form.family } }
+    return renderResolved(await resolve(principal, wanted, snapshot, { ...request, form }), form)
   }
 
   return {
@@ -106,6 +135,8 @@ export const createRoutes = ({
     '/v1/aws/resolve': {
       POST: (event, requestId) => answer(event, requestId, (directory) => authenticateRole(roleArn(event), directory)),
     },
+    '/servicegw': { GET: createServicegwEndpoint({ directories, authenticate, servicegw }) },
+    '/v1/token': { POST: createTokenEndpoint({ directories, authenticate, issueToken, telemetry }) },
     '/v1/explain': {
       POST: async (event) => {
         requireAcceptsJson(event)

@@ -3,7 +3,7 @@ import { type Acl, compareAccess, computeAccess, mergeAccess } from '../../share
 import type { Cluster } from '../../shared/domain/cluster.ts'
 import { compileDirectory, type Directory } from '../../shared/domain/directory.ts'
 import { kafkaUser } from '../../shared/domain/principal.ts'
-import type { AccessStore } from '../../shared/store/access-store.ts'
+import type { AccessRequest, AccessStore } from '../../shared/store/access-store.ts'
 import type { DirectoryStore } from '../../shared/store/directory-store.ts'
 import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
 
@@ -18,7 +18,13 @@ export type ApplyAccessDeps = {
   readonly clock: () => Date
 }
 
-type Wanted = { readonly principal: string; readonly user: string; readonly acls: readonly Acl[] }
+type Wanted = {
+  readonly principal: string
+  readonly user: string
+  readonly acls: readonly Acl[]
+  /** What was asked for before anybody looked which topics there are. */
+  readonly asked: AccessRequest | undefined
+}
 
 export const createApplyAccess = ({
   directories,
@@ -32,7 +38,9 @@ export const createApplyAccess = ({
     const { policy, next, denied } = await directories.readPointer()
     const hashes = [...new Set([policy, next].filter((hash) => hash !== undefined))]
     const compiled = await Promise.all(
-      hashes.map(async (hash) => compileDirectory(await directories.readPolicy(hash), hash).directory),
+      hashes.map(
+        async (hash) => compileDirectory(await directories.readPolicy(hash), hash, { published: true }).directory,
+      ),
     )
     return { directories: compiled, denied }
   }
@@ -47,19 +55,21 @@ export const createApplyAccess = ({
     }
     const admin = await openAdmin(cluster)
     try {
-      const topics = await admin.listTopics()
-      const wanted = await Promise.all(
-        [...new Set(principals)].map(async (principal): Promise<Wanted> => {
-          const labels = (await access.read(clusterName, principal))?.labels ?? {}
-          const acls = denied.includes(principal)
-            ? []
-            : mergeAccess(
-                all.map((directory) => computeAccess(directory, clusterName, { name: principal, labels }, topics, now)),
-              )
-          const prefix = all.findLast(() => true)?.kafkaUserPrefix ?? ''
-          return { principal, user: kafkaUser(prefix, principal), acls }
-        }),
+      const known = await Promise.all(
+        [...new Set(principals)].map(
+          async (principal) => [principal, await access.read(clusterName, principal)] as const,
+        ),
       )
+      const topics = await admin.listTopics()
+      const prefix = all.findLast(() => true)?.kafkaUserPrefix ?? ''
+      const wanted = known.map(([principal, { labels = {}, asked } = {}]): Wanted => {
+        const acls = denied.includes(principal)
+          ? []
+          : mergeAccess(
+              all.map((directory) => computeAccess(directory, clusterName, { name: principal, labels }, topics, now)),
+            )
+        return { principal, user: kafkaUser(prefix, principal), acls, asked }
+      })
       const present = await admin.describe(wanted.map(({ user }) => user))
       const add: UserAcl[] = []
       const remove: UserAcl[] = []
@@ -73,8 +83,8 @@ export const createApplyAccess = ({
       await admin.remove(remove)
       await admin.settled(add, remove)
       const policies = all.map((directory) => directory.hash)
-      for (const { principal, acls } of wanted)
-        await access.recordApplied({ cluster: clusterName, principal, acls, policies }, now)
+      for (const { principal, acls, asked } of wanted)
+        await access.recordApplied({ cluster: clusterName, principal, acls, policies, answers: asked }, now)
       telemetry.count(metricNames.accessApplied)
       telemetry.info('access applied', {
         cluster: clusterName,

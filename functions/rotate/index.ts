@@ -16,7 +16,11 @@ import { createHandler } from './handler.ts'
 const env = parseRotateEnv(process.env)
 const clock = () => new Date()
 const telemetry = createTelemetry('rotate', () => process.env._X_AMZN_TRACE_ID)
-const client = { requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000 }, maxAttempts: 4 }
+const client = {
+  // without the last one the client only warns, and waits for as long as it takes
+  requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
+  maxAttempts: 4,
+}
 const secrets = new SecretsManagerClient(client)
 const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient(client), {
   marshallOptions: { removeUndefinedValues: true },

@@ -7,7 +7,7 @@ import { LocalError } from '../errors.ts'
 import { root } from '../paths.ts'
 import { cleanEnvironment, javaCommand, runCommand, startProcess, waitUntilReady } from '../processes.ts'
 import type { KafkaCluster, ManagedProcess } from '../state.ts'
-import { type ClusterConfig, jwksUrl, renderServerProperties } from './server-properties.ts'
+import { allowedUrlsOption, type ClusterConfig, renderServerProperties } from './server-properties.ts'
 
 /** A cluster whose storage is formatted: it can boot as soon as the JWKS answers. */
 export type FormattedCluster = {
@@ -99,14 +99,7 @@ export const startCluster = async (
   const started = startProcess(runDirectory, {
     name: `kafka-${config.name}`,
     file: javaCommand(),
-    args: [
-      ...javaArgs(runtime, [
-        `-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=${jwksUrl(config.issuerUrl)}`,
-        ...jvmOptions,
-      ]),
-      'kafka.Kafka',
-      propertiesFile,
-    ],
+    args: [...javaArgs(runtime, [allowedUrlsOption(config.issuerUrl), ...jvmOptions]), 'kafka.Kafka', propertiesFile],
     env: cleanEnvironment({}),
     cwd: folder,
     log,

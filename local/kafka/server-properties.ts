@@ -13,22 +13,25 @@ export type ClusterConfig = {
   readonly passwords: { readonly broker: string; readonly admin: string }
   /** Our issuer: whose tokens count, and only those made for this very cluster. */
   readonly issuerUrl: string
+  /**
+   * How long a connection lives without proving again who it is. It bounds what a deleted SCRAM user's open connection
+   * can still do; a token bounds its connection by its own end anyway.
+   * @default 600_000
+   */
+  readonly maxReauthMs?: number
 }
-
-/**
- * How long a connection lives without proving again who it is. It bounds what a deleted SCRAM user's open connection
- * can still do; a token bounds its connection by its own end anyway.
- */
-const maxReauthMs = 600_000
 
 const oauth = 'org.apache.kafka.common.security.oauthbearer'
 const plainLogin = 'org.apache.kafka.common.security.plain.PlainLoginModule'
 const scramLogin = 'org.apache.kafka.common.security.scram.ScramLoginModule'
 
 export const jwksUrl = (issuerUrl: string): string => `${issuerUrl}/.well-known/jwks.json`
+/** Kafka reads keys only from where the JVM may; no line of the properties can say it. */
+export const allowedUrlsOption = (issuerUrl: string): string =>
+  `-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=${jwksUrl(issuerUrl)}`
 export const clusterAudience = (issuerUrl: string, cluster: string): string => `${issuerUrl}/clusters/${cluster}`
 
-const clientListener = (name: string): Record<string, string> => {
+const clientListener = (name: string, maxReauthMs: number): Record<string, string> => {
   const prefix = `listener.name.${name}`
   return {
     [`${prefix}.sasl.enabled.mechanisms`]: 'OAUTHBEARER,SCRAM-SHA-512',
@@ -57,6 +60,7 @@ export const renderServerProperties = ({
   ports,
   passwords,
   issuerUrl,
+  maxReauthMs = 600_000,
 }: ClusterConfig): string => {
   const address = (port: number) => `127.0.0.1:${port}`
   const listeners = {
@@ -81,8 +85,8 @@ export const renderServerProperties = ({
     'sasl.mechanism.controller.protocol': 'PLAIN',
     ...plainListener('internal', passwords.broker, { broker: passwords.broker, admin: passwords.admin }),
     ...plainListener('controller', passwords.broker, { broker: passwords.broker }),
-    ...clientListener('inside'),
-    ...clientListener('outside'),
+    ...clientListener('inside', maxReauthMs),
+    ...clientListener('outside', maxReauthMs),
     'sasl.oauthbearer.jwks.endpoint.url': jwksUrl(issuerUrl),
     'sasl.oauthbearer.expected.issuer': issuerUrl,
     'sasl.oauthbearer.expected.audience': clusterAudience(issuerUrl, name),

@@ -1,7 +1,7 @@
 import { type ChannelPattern, containsPattern, intersectPatterns, literalChannel } from './channel.ts'
 import type { ConnectionDecision } from './decide.ts'
-import { type Directory, routesMeeting, selectGrant, selectRoute, topicOf } from './directory.ts'
-import { type Action, isExpired, isHeldBy } from './grant.ts'
+import { type Directory, isMetEarlier, routesMeeting, selectGrant, selectRoute, topicOf } from './directory.ts'
+import { type Action, type Grant, isExpired, isHeldBy } from './grant.ts'
 import type { Principal } from './principal.ts'
 import { hasLabels } from './principal.ts'
 import type { Route } from './route.ts'
@@ -82,50 +82,115 @@ const uncutPrefix = (
 
 /** Whether an earlier route takes some of these channels. */
 const isCutShort = (directory: Directory, principal: AccessSubject, route: Route, both: ChannelPattern): boolean =>
-  routesMeeting(directory, both).some((other) => other.index < route.index && hasLabels(principal.labels, other.when))
+  isMetEarlier(directory, principal, route, both)
 
-/**
- * The ACLs of a principal on a cluster, from grants x routes. Every topic an ACL admits leads back to a channel that a
- * grant allows: PREFIXED only where a whole subtree does, else LITERAL over the topics that exist.
- */
-export const computeAccess = (
+/** Whether an earlier route takes all of these channels. */
+const isTaken = (directory: Directory, principal: AccessSubject, route: Route, both: ChannelPattern): boolean =>
+  isMetEarlier(directory, principal, route, both, (earlier) => containsPattern(earlier.channel, both))
+
+/** What one pattern of a grant gives on one route. */
+export type GrantedPart = {
+  readonly grant: Grant
+  readonly action: Action
+  readonly pattern: ChannelPattern
+  readonly route: Route
+  /** The pattern cut with the route's channel. */
+  readonly both: ChannelPattern
+}
+
+/** Unexpired grants x routes of one principal, whatever the cluster. */
+export const grantedParts = (
   directory: Directory,
-  cluster: string,
   principal: AccessSubject,
-  topics: ReadonlySet<string>,
+  held: readonly Grant[],
+): readonly GrantedPart[] =>
+  held.flatMap((grant) =>
+    (['produce', 'consume'] as const).flatMap((action) =>
+      grant[action].flatMap((pattern) =>
+        routesMeeting(directory, pattern).flatMap((route) => {
+          const both = hasLabels(principal.labels, route.when) ? intersectPatterns(pattern, route.channel) : undefined
+          return both === undefined ? [] : [{ grant, action, pattern, route, both }]
+        }),
+      ),
+    ),
+  )
+
+/** What must be in place before a credential is handed out. */
+export type NeededAccess = {
+  readonly acls: readonly Acl[]
+  /** Topics are needed that no ACL can name beforehand: all that the policy gives over those that exist. */
+  readonly everything: boolean
+  /** Labels that `everything` rests on; what was applied without them lacks something. */
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** What a principal must have on a cluster, and the grants that give it. */
+export type ClusterAccess = NeededAccess & {
+  readonly grants: readonly Grant[]
+  /** The patterns of those grants that lead here. */
+  readonly channels: readonly string[]
+  /** What `everything` is about: action and topic template. */
+  readonly templates: readonly string[]
+}
+
+/** Labels that this grant on this route rests on. */
+const reliedOn = (grant: Grant, route: Route, principal: AccessSubject): Readonly<Record<string, string>> => ({
+  ...(grant.principals?.includes(principal.name) === true ? {} : grant.labels),
+  ...route.when,
+})
+
+/** @param topics those that exist on the cluster; undefined where that is not known */
+export const clusterAccess = (
+  directory: Directory,
+  principal: AccessSubject,
+  held: readonly Grant[],
+  parts: readonly GrantedPart[],
+  topics: ReadonlySet<string> | undefined,
   now: Date,
-): readonly Acl[] => {
+): ClusterAccess => {
   const acls = new Map<string, Acl>()
   const add = (acl: Acl): void => void acls.set(aclKey(acl), acl)
-  const applies = (route: Route): boolean => hasLabels(principal.labels, route.when)
-  const held = directory.grants.filter((grant) => isHeldBy(grant, principal) && !isExpired(grant, now))
-  const routes = directory.routes.filter((route) => route.cluster === cluster && applies(route))
+  const grants = new Set<Grant>()
+  const channels = new Set<string>()
+  const templates = new Set<string>()
+  const labels: Record<string, string> = {}
+  const gives = ({ grant, pattern }: GrantedPart): void => {
+    grants.add(grant)
+    channels.add(pattern.text)
+  }
 
-  for (const grant of held)
-    for (const action of ['produce', 'consume'] as const)
-      for (const pattern of grant[action])
-        for (const route of routes) {
-          const both = intersectPatterns(pattern, route.channel)
-          if (both === undefined) continue
-          const channel = literalChannel(both)
-          if (channel !== undefined) {
-            const topic = selectRoute(directory, principal, channel) === route ? topicOf(route, channel) : undefined
-            if (topic !== undefined) add(topicAcl(action, 'literal', topic))
-            continue
-          }
-          const prefix = uncutPrefix(directory, principal, route, both)
-          if (prefix !== undefined && containsPattern(pattern, both)) {
-            add(topicAcl(action, 'prefixed', prefix))
-            continue
-          }
-          const fixed = route.topic.tokens.every((token) => token.kind === 'text')
-          for (const topic of fixed ? [route.topic.text] : topics) {
-            const found = channelOfTopic(route.topic, route.channel, topic, both)
-            if (found === undefined || selectRoute(directory, principal, found) !== route) continue
-            if (selectGrant(directory, principal, action, found, now) !== undefined)
-              add(topicAcl(action, 'literal', topic))
-          }
-        }
+  for (const part of parts) {
+    const { grant, action, pattern, route, both } = part
+    const channel = literalChannel(both)
+    if (channel !== undefined) {
+      const topic = selectRoute(directory, principal, channel) === route ? topicOf(route, channel) : undefined
+      if (topic === undefined) continue
+      add(topicAcl(action, 'literal', topic))
+      gives(part)
+      continue
+    }
+    const prefix = uncutPrefix(directory, principal, route, both)
+    if (prefix !== undefined && containsPattern(pattern, both)) {
+      add(topicAcl(action, 'prefixed', prefix))
+      gives(part)
+      continue
+    }
+    const fixed = route.topic.tokens.every((token) => token.kind === 'text')
+    if (!fixed && topics === undefined) {
+      if (isTaken(directory, principal, route, both)) continue
+      templates.add(`${operationOf[action]} ${route.topic.text}`)
+      Object.assign(labels, reliedOn(grant, route, principal))
+      gives(part)
+      continue
+    }
+    for (const topic of fixed ? [route.topic.text] : (topics ?? [])) {
+      const found = channelOfTopic(route.topic, route.channel, topic, both)
+      if (found === undefined || selectRoute(directory, principal, found) !== route) continue
+      if (selectGrant(directory, principal, action, found, now) === undefined) continue
+      add(topicAcl(action, 'literal', topic))
+      gives(part)
+    }
+  }
 
   const concerned = [...acls.values()]
   const consumes = concerned.some((acl) => acl.operation === 'read')
@@ -139,7 +204,30 @@ export const computeAccess = (
       for (const id of grant.transactionalIds)
         add({ resource: 'transactional-id', pattern: id.kind, name: id.text, operation: 'write' })
   }
-  return [...acls.values()].sort((a, b) => (aclKey(a) < aclKey(b) ? -1 : 1))
+  return {
+    acls: [...acls.values()].sort((a, b) => (aclKey(a) < aclKey(b) ? -1 : 1)),
+    everything: templates.size > 0,
+    labels,
+    grants: [...grants],
+    channels: [...channels],
+    templates: [...templates],
+  }
+}
+
+/**
+ * The ACLs of a principal on a cluster, from grants x routes. Every topic an ACL admits leads back to a channel that a
+ * grant allows: PREFIXED only where a whole subtree does, else LITERAL over the topics that exist.
+ */
+export const computeAccess = (
+  directory: Directory,
+  cluster: string,
+  principal: AccessSubject,
+  topics: ReadonlySet<string>,
+  now: Date,
+): readonly Acl[] => {
+  const held = directory.grants.filter((grant) => isHeldBy(grant, principal) && !isExpired(grant, now))
+  const parts = grantedParts(directory, principal, held).filter(({ route }) => route.cluster === cluster)
+  return clusterAccess(directory, principal, held, parts, topics, now).acls
 }
 
 /**
@@ -150,8 +238,9 @@ export const requiredAccess = (
   directory: Directory,
   principal: AccessSubject,
   connection: ConnectionDecision,
-): { readonly acls: readonly Acl[]; readonly everything: boolean } => {
+): NeededAccess => {
   const acls: Acl[] = []
+  const labels: Record<string, string> = {}
   let everything = false
   for (const admission of connection.admissions) {
     if (admission.kind === 'channel') acls.push(topicAcl(admission.action, 'literal', admission.topic))
@@ -162,13 +251,32 @@ export const requiredAccess = (
         .filter((granted) => granted !== undefined && containsPattern(granted, both))
         .map((granted) => granted && uncutPrefix(directory, principal, route, granted))
         .find((found) => found !== undefined)
-      if (prefix === undefined) everything = true
-      else acls.push(topicAcl(action, 'prefixed', prefix))
+      if (prefix === undefined) {
+        everything = true
+        Object.assign(labels, reliedOn(grant, route, principal))
+      } else acls.push(topicAcl(action, 'prefixed', prefix))
     }
   }
   if (connection.group !== undefined)
     acls.push({ resource: 'group', pattern: 'literal', name: connection.group, operation: 'read' })
-  return { acls, everything }
+  return { acls, everything, labels }
+}
+
+/** What has been applied is enough: every ACL, and where `everything` is needed all that this policy gives. */
+export const hasNeeded = (
+  applied: {
+    readonly acls: readonly Acl[]
+    readonly policies: readonly string[]
+    readonly labels: Readonly<Record<string, string>>
+  },
+  needed: NeededAccess,
+  policy: string,
+): boolean => {
+  const present = new Set(applied.acls.map(aclKey))
+  return (
+    needed.acls.every((acl) => present.has(aclKey(acl)) || isAdmitted(applied.acls, acl)) &&
+    (!needed.everything || (applied.policies.includes(policy) && hasLabels(applied.labels, needed.labels)))
+  )
 }
 
 /** Whether applied ACLs let through what is needed. */

@@ -163,48 +163,69 @@ const pathOf = ({ domain, segments }: ChannelPattern): readonly PatternSegment[]
   ...segments,
 ]
 
-/** The rules that have a channel in common with the pattern, ascending. */
-export const indicesMeeting = (trie: ChannelTrie, pattern: ChannelPattern): readonly number[] => {
+/** Tells of every rule before `before` that has a channel in common with the pattern, in no order, until `take` says stop. */
+const visitMeeting = (
+  trie: ChannelTrie,
+  pattern: ChannelPattern,
+  before: number,
+  take: (index: number) => boolean,
+): boolean => {
   const path = pathOf(pattern)
-  const found: number[] = []
-  const add = (indices: readonly number[] | undefined): void => {
-    for (const index of indices ?? []) found.push(index)
-  }
-  const addAll = (node: TrieNode): void => {
-    if (node.tail !== undefined) found.push(node.smallest)
-    add(node.ends)
-    addBelow(node)
-  }
-  const addBelow = (node: TrieNode): void => {
-    add(node.rest)
-    if (node.one !== undefined) addAll(node.one)
-    for (const next of literalChildren(node)) addAll(next)
-  }
-  const visit = (node: TrieNode, depth: number): void => {
-    if (node.tail !== undefined) {
-      if (tailMeets(node.tail, path, depth)) found.push(node.smallest)
-      return
+  const takeAll = (indices: readonly number[] | undefined): boolean => {
+    for (const index of indices ?? []) {
+      if (index >= before) return false
+      if (take(index)) return true
     }
+    return false
+  }
+  const takeNode = (node: TrieNode): boolean => {
+    if (node.smallest >= before) return false
+    if (node.tail !== undefined) return take(node.smallest)
+    return takeAll(node.ends) || takeBelow(node)
+  }
+  const takeBelow = (node: TrieNode): boolean => {
+    if (takeAll(node.rest) || (node.one !== undefined && takeNode(node.one))) return true
+    for (const next of literalChildren(node)) if (takeNode(next)) return true
+    return false
+  }
+  const visit = (node: TrieNode, depth: number): boolean => {
+    if (node.smallest >= before) return false
+    if (node.tail !== undefined) return tailMeets(node.tail, path, depth) && take(node.smallest)
     const segment = path[depth]
-    if (segment === undefined) {
-      add(node.ends)
-      return
-    }
-    if (segment.kind === 'rest') {
-      addBelow(node)
-      return
-    }
-    add(node.rest)
-    if (node.one !== undefined) visit(node.one, depth + 1)
-    if (segment.kind === 'one') for (const next of literalChildren(node)) visit(next, depth + 1)
-    else {
+    if (segment === undefined) return takeAll(node.ends)
+    if (segment.kind === 'rest') return takeBelow(node)
+    if (takeAll(node.rest) || (node.one !== undefined && visit(node.one, depth + 1))) return true
+    if (segment.kind === 'literal') {
       const next = literalChild(node, segment.text)
-      if (next !== undefined) visit(next, depth + 1)
+      return next !== undefined && visit(next, depth + 1)
     }
+    for (const next of literalChildren(node)) if (visit(next, depth + 1)) return true
+    return false
   }
-  if (trie.root !== undefined) visit(trie.root, 0)
+  return trie.root !== undefined && visit(trie.root, 0)
+}
+
+/**
+ * The rules that have a channel in common with the pattern, ascending.
+ * @param atMost with more of them, only some are found, and one more than this
+ */
+export const indicesMeeting = (
+  trie: ChannelTrie,
+  pattern: ChannelPattern,
+  atMost = Number.POSITIVE_INFINITY,
+): readonly number[] => {
+  const found: number[] = []
+  visitMeeting(trie, pattern, Number.POSITIVE_INFINITY, (index) => found.push(index) > atMost)
   return found.sort((a, b) => a - b)
 }
+
+/** Whether a rule before `before` that `accepts` takes has a channel in common with the pattern. */
+export const meetsSome = (
+  trie: ChannelTrie,
+  pattern: ChannelPattern,
+  before: number,
+  accepts: (index: number) => boolean,
+): boolean => visitMeeting(trie, pattern, before, accepts)
 
 /** Whether any rule has a channel in common with the pattern. */
 export const meetsAny = (trie: ChannelTrie, pattern: ChannelPattern): boolean => {
@@ -225,12 +246,22 @@ export const meetsAny = (trie: ChannelTrie, pattern: ChannelPattern): boolean =>
   return trie.root !== undefined && visit(trie.root, 0)
 }
 
-/** How many nodes a search may visit for one channel, at most: a literal and a `*` at the same place double it. */
-export const longestSearch = (trie: ChannelTrie): number => {
+/**
+ * How many steps a search may take for one channel, at most: a literal and a `*` at the same place double the ways, and
+ * rules of one pattern are tried one by one.
+ * @param alwaysHolds whether a search that meets this rule ends there
+ */
+export const longestSearch = (trie: ChannelTrie, alwaysHolds: (index: number) => boolean): number => {
+  /** The first of the rules is tried on the way. */
+  const triedBesides = (indices: readonly number[] = []): number => {
+    const last = indices.findIndex(alwaysHolds)
+    return Math.max(0, last < 0 ? indices.length - 1 : last)
+  }
   const visits = (node: TrieNode): number => {
     let most = 0
     for (const next of literalChildren(node)) most = Math.max(most, visits(next))
-    return 1 + most + (node.one === undefined ? 0 : visits(node.one))
+    const below = most + (node.one === undefined ? 0 : visits(node.one))
+    return 1 + triedBesides(node.rest) + Math.max(triedBesides(node.ends), below)
   }
   return trie.root === undefined ? 0 : visits(trie.root)
 }

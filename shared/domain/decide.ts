@@ -45,6 +45,7 @@ export type DenyReason =
   | 'no_route'
   | 'no_topic'
   | 'pattern_split'
+  | 'pattern_too_wide'
   | 'cluster_quarantined'
   | 'no_access_path'
   | 'unknown_profile'
@@ -117,6 +118,7 @@ export const admit = (
     return { outcome: 'admit', admissions: [{ ...common, kind: 'channel', route, topic }] }
   }
   const routes = selectPatternRoutes(directory, principal, asked.pattern)
+  if (routes.outcome === 'wide') return deny(3, 'pattern_too_wide')
   if (routes.outcome === 'split') return deny(3, 'pattern_split')
   if (routes.parts.length === 0) return deny(3, 'no_route')
   const admissions = routes.parts.map(({ route, both }): Admission => {

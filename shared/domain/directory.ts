@@ -5,11 +5,17 @@ import {
   intersectPatterns,
   matchChannel,
   parseChannelPattern,
-  quoted,
 } from './channel.ts'
-import { addPattern, type ChannelTrie, createChannelTrie, firstMatch, indicesMeeting } from './channel-trie.ts'
+import {
+  addPattern,
+  type ChannelTrie,
+  createChannelTrie,
+  firstMatch,
+  indicesMeeting,
+  meetsSome,
+} from './channel-trie.ts'
 import type { Cluster, Listener } from './cluster.ts'
-import { type Action, type Grant, isExpired, isHeldBy, parseNamePattern } from './grant.ts'
+import { type Action, type Grant, isExpired, parseNamePattern } from './grant.ts'
 import type { IdentityRule } from './identity.ts'
 import type { Policy, PolicyIssue } from './policy.ts'
 import { durationSeconds, untilDate } from './policy-times.ts'
@@ -18,7 +24,6 @@ import { builtInProfiles, type Profile } from './profile.ts'
 import { publishedRoute } from './published-route.ts'
 import type { Route } from './route.ts'
 import { noTopic, parseTopicTemplate, renderTopic, unusedCaptures } from './topic.ts'
-import { findTopicCollisions } from './topic-collision.ts'
 import { expandTable, type Table } from './topic-table.ts'
 
 /** The policy compiled for deciding: what resolve holds in memory. */
@@ -45,12 +50,12 @@ type GrantIndex = {
   /** Label -> value -> the label sets that hang on it. */
   readonly byLabel: Map<string, Map<string, HeldByLabels[]>>
 }
-type HeldGrants = { readonly produce: ChannelTrie; readonly consume: ChannelTrie }
+type HeldGrants = { readonly produce: ChannelTrie; readonly consume: ChannelTrie; readonly grants: Grant[] }
 type HeldByLabels = HeldGrants & { readonly labels: Readonly<Record<string, string>> }
 
 export type Compiled = { readonly directory: Directory; readonly issues: readonly PolicyIssue[] }
 
-const createHeld = (): HeldGrants => ({ produce: createChannelTrie(), consume: createChannelTrie() })
+const createHeld = (): HeldGrants => ({ produce: createChannelTrie(), consume: createChannelTrie(), grants: [] })
 
 const compileListeners = (cluster: Policy['clusters'][string]): readonly Listener[] =>
   cluster.listeners === undefined
@@ -75,6 +80,7 @@ const indexGrants = (grants: readonly Grant[]): GrantIndex => {
   const frequency = new Map<string, number>()
   const labelKey = ([key, value]: readonly [string, string]): string => `${key}\n${value}`
   const add = (held: HeldGrants, grant: Grant): void => {
+    held.grants.push(grant)
     for (const pattern of grant.produce) addPattern(held.produce, pattern, grant.index)
     for (const pattern of grant.consume) addPattern(held.consume, pattern, grant.index)
   }
@@ -148,7 +154,7 @@ const waysOf = (channel: ChannelPattern, { topic, topics, shared }: Policy['rout
 /**
  * Policy -> directory. Rules that cannot be compiled are left out of the directory and named in `issues`;
  * only a policy without issues is ever published.
- * @param options.published the policy is in force, so that it was checked: what only a check needs is left out
+ * @param options.published the policy is in force, so that it was checked: a route is compiled when it is first looked at
  */
 export const compileDirectory = (
   policy: Policy,
@@ -199,7 +205,6 @@ export const compileDirectory = (
 
   const routes: Route[] = []
   const routePositions: number[] = []
-  const exclusive: Route[] = []
   const routeIndex = createChannelTrie()
   for (const [index, route] of policy.routes.entries()) {
     if (published && route.topics === undefined) {
@@ -239,16 +244,8 @@ export const compileDirectory = (
       }
       routes.push(compiled)
       routePositions.push(index)
-      if (route.shared !== true && !published && topic !== noTopic) exclusive.push(compiled)
       addPattern(routeIndex, compiled.channel, compiled.index)
     }
-  }
-  for (const { route, other, topic, channels } of findTopicCollisions(exclusive)) {
-    const [here, there] = [routePositions[route.index] ?? route.index, routePositions[other.index] ?? other.index]
-    issues.push({
-      path: ['routes', here, policy.routes[here]?.topics === undefined ? 'topic' : 'topics'],
-      detail: `topic ${quoted(topic)} would be that of ${quoted(channels[0].name)} here and of ${quoted(channels[1].name)} by \`routes[${there}]\`; say \`shared: true\` if that is meant`,
-    })
   }
 
   return {
@@ -292,6 +289,22 @@ export const topicOf = (route: Route, channel: Channel): string | undefined => {
   return captures === undefined ? undefined : renderTopic(route.topic, captures, channel)
 }
 
+type Holder = Pick<Principal, 'name' | 'labels'>
+
+const heldBy = ({ grantIndex }: Directory, principal: Holder): readonly HeldGrants[] => {
+  const found: HeldGrants[] = []
+  const named = grantIndex.byName.get(principal.name)
+  if (named !== undefined) found.push(named)
+  for (const key of Object.keys(principal.labels))
+    for (const held of grantIndex.byLabel.get(key)?.get(principal.labels[key] ?? '') ?? [])
+      if (hasLabels(principal.labels, held.labels)) found.push(held)
+  return found
+}
+
+/** Every grant that a principal holds, expired ones too, in the order of the policy. */
+export const grantsOf = (directory: Directory, principal: Holder): readonly Grant[] =>
+  [...new Set(heldBy(directory, principal).flatMap(({ grants }) => grants))].sort((a, b) => a.index - b.index)
+
 /** Rule 2: the first unexpired grant that allows action x channel and that `accepts` takes. */
 export const selectGrant = (
   directory: Directory,
@@ -302,24 +315,32 @@ export const selectGrant = (
   accepts: (grant: Grant) => boolean = () => true,
 ): Grant | undefined => {
   let best: number | undefined
-  const search = (held: HeldGrants): void => {
+  for (const held of heldBy(directory, principal)) {
     const index = firstMatch(held[action], channel.domain, channel.segments, (at) => {
       const grant = directory.grants[at]
       return grant !== undefined && !isExpired(grant, now) && accepts(grant)
     })
     if (index !== undefined && (best === undefined || index < best)) best = index
   }
-  const named = directory.grantIndex.byName.get(principal.name)
-  if (named !== undefined) search(named)
-  for (const key of Object.keys(principal.labels))
-    for (const held of directory.grantIndex.byLabel.get(key)?.get(principal.labels[key] ?? '') ?? [])
-      if (hasLabels(principal.labels, held.labels)) search(held)
   return best === undefined ? undefined : directory.grants[best]
 }
 
 /** The routes that have a channel in common with the pattern, in their order. */
 export const routesMeeting = ({ routeIndex, routes }: Directory, pattern: ChannelPattern): readonly Route[] =>
   indicesMeeting(routeIndex, pattern).flatMap((index) => routes[index] ?? [])
+
+/** Whether a route before this one, for these labels and as `accepts` wants it, has a channel in common with the pattern. */
+export const isMetEarlier = (
+  { routeIndex, routes }: Directory,
+  principal: Pick<Principal, 'labels'>,
+  route: Route,
+  pattern: ChannelPattern,
+  accepts: (earlier: Route) => boolean = () => true,
+): boolean =>
+  meetsSome(routeIndex, pattern, route.index, (index) => {
+    const earlier = routes[index]
+    return earlier !== undefined && hasLabels(principal.labels, earlier.when) && accepts(earlier)
+  })
 
 /** A part of an asked pattern that one route carries. */
 export type RoutePart = { readonly route: Route; readonly both: ChannelPattern }
@@ -328,6 +349,11 @@ export type PatternRoutes =
   | { readonly outcome: 'routed'; readonly parts: readonly RoutePart[] }
   /** An earlier route takes some of the pattern's channels away from a later one, in no way that a pattern can say. */
   | { readonly outcome: 'split' }
+  /** So many routes meet it that one request would pay for work without end. */
+  | { readonly outcome: 'wide' }
+
+/** Routes that a pattern of an intent may meet. */
+export const maximumRoutesOfPattern = 1_000
 
 /** Rule 3 for all channels of a pattern at once. */
 export const selectPatternRoutes = (
@@ -336,13 +362,20 @@ export const selectPatternRoutes = (
   pattern: ChannelPattern,
 ): PatternRoutes => {
   const taken: RoutePart[] = []
-  for (const route of routesMeeting(directory, pattern)) {
+  const takenIndex = createChannelTrie()
+  const meeting = indicesMeeting(directory.routeIndex, pattern, maximumRoutesOfPattern)
+  if (meeting.length > maximumRoutesOfPattern) return { outcome: 'wide' }
+  for (const index of meeting) {
+    const route = directory.routes[index]
+    if (route === undefined) continue
     if (!hasLabels(principal.labels, route.when)) continue
     const both = intersectPatterns(route.channel, pattern)
-    if (both === undefined || taken.some((earlier) => containsPattern(earlier.both, both))) continue
+    if (both === undefined) continue
+    const earlier = indicesMeeting(takenIndex, both).flatMap((at) => taken[at] ?? [])
+    if (earlier.some((part) => containsPattern(part.both, both))) continue
     // what leads to no topic takes nothing from anybody that comes before it
-    const overlaps = (earlier: RoutePart): boolean => intersectPatterns(earlier.both, both) !== undefined
-    if (route.topic !== noTopic && taken.some(overlaps)) return { outcome: 'split' }
+    if (route.topic !== noTopic && earlier.length > 0) return { outcome: 'split' }
+    addPattern(takenIndex, both, taken.length)
     taken.push({ route, both })
   }
   return { outcome: 'routed', parts: taken.filter(({ route }) => route.topic !== noTopic) }
@@ -357,10 +390,11 @@ export const selectPatternGrant = (
   now: Date,
   accepts: (grant: Grant) => boolean = () => true,
 ): Grant | undefined =>
-  directory.grants.find(
-    (grant) =>
-      isHeldBy(grant, principal) &&
-      !isExpired(grant, now) &&
-      accepts(grant) &&
-      grant[action].some((granted) => containsPattern(granted, pattern)),
-  )
+  heldBy(directory, principal)
+    .flatMap((held) => indicesMeeting(held[action], pattern))
+    .sort((a, b) => a - b)
+    .flatMap((index) => directory.grants[index] ?? [])
+    .find(
+      (grant) =>
+        !isExpired(grant, now) && accepts(grant) && grant[action].some((granted) => containsPattern(granted, pattern)),
+    )

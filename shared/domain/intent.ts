@@ -31,7 +31,8 @@ export type Intent = {
 
 const maximumChannels = 100
 export const leaseIdPattern = /^lease_[0-9a-f]{32}$/
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+export const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
+const name = z.string().regex(namePattern, {
   error: () => 'a name is 1 to 63 of `A-Z a-z 0-9 . _ -` and starts with a letter or a digit',
 })
 const groupName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,248}$/, {

@@ -6,6 +6,8 @@ import type { NamePattern } from './grant.ts'
 import type { IdentityRule, OidcRule } from './identity.ts'
 import { canMeet, fixedStart, type NameShape, nameShape, onlyName } from './name-template.ts'
 import type { Policy, PolicyIssue } from './policy.ts'
+import { noTopic } from './topic.ts'
+import { findTopicCollisions } from './topic-collision.ts'
 
 /**
  * What is refused although every rule is well-formed by itself: rules that together would let somebody be somebody else.
@@ -13,6 +15,7 @@ import type { Policy, PolicyIssue } from './policy.ts'
  * @param directory the policy, compiled without issues
  */
 export const checkPolicy = (policy: Policy, directory: Directory): readonly PolicyIssue[] => [
+  ...topicsOfTwoChannels(policy, directory),
   ...controlCharacters(policy),
   ...issuersWithSeveralKeySources(directory),
   ...audiencesOfClusters(directory),
@@ -21,6 +24,21 @@ export const checkPolicy = (policy: Policy, directory: Directory): readonly Poli
   ...clustersWithoutAdmin(directory),
   ...longSearches(directory),
 ]
+
+/** Topics that would have two channels although their routes do not say that this is meant. */
+export const topicsOfTwoChannels = (policy: Policy, directory: Directory): readonly PolicyIssue[] => {
+  const { routes } = directory
+  const exclusive = routes.filter(
+    (route) => route.topic !== noTopic && policy.routes[routePosition(directory, route)]?.shared !== true,
+  )
+  return findTopicCollisions(exclusive).map(({ route, other, topic, channels }) => {
+    const here = routePosition(directory, route)
+    return {
+      path: ['routes', here, policy.routes[here]?.topics === undefined ? 'topic' : 'topics'],
+      detail: `topic ${quoted(topic)} would be that of ${quoted(channels[0].name)} here and of ${quoted(channels[1].name)} by \`routes[${routePosition(directory, other)}]\`; say \`shared: true\` if that is meant`,
+    }
+  })
+}
 
 /** What is refused once the stack is known that the policy is for. */
 export const checkPolicyForIssuer = (directory: Directory, issuerUrl: string): readonly PolicyIssue[] =>
@@ -230,17 +248,25 @@ const clustersWithoutAdmin = (directory: Directory): readonly PolicyIssue[] => {
 }
 
 /** Steps of one look-up, so that no channel that a caller makes up costs more than a signature. */
-const maximumSearch = 256
+export const maximumSearch = 256
 
-/** A name and a `*` at the same place double the ways in which a channel may have to be read. */
-const longSearches = ({ routeIndex, grantIndex }: Directory): readonly PolicyIssue[] => {
-  const check = (field: 'routes' | 'grants', tries: readonly ChannelTrie[]): readonly PolicyIssue[] => {
-    const longest = tries.reduce((most, trie) => Math.max(most, longestSearch(trie)), 0)
+/**
+ * A name and a `*` at the same place double the ways in which a channel may have to be read, and of routes and grants for
+ * the very same channels each may have to be tried.
+ */
+const longSearches = ({ routes, routeIndex, grantIndex }: Directory): readonly PolicyIssue[] => {
+  const check = (
+    field: 'routes' | 'grants',
+    tries: readonly ChannelTrie[],
+    alwaysHolds: (index: number) => boolean,
+  ): readonly PolicyIssue[] => {
+    const longest = tries.reduce((most, trie) => Math.max(most, longestSearch(trie, alwaysHolds)), 0)
     if (longest <= maximumSearch) return []
+    const condition = field === 'routes' ? '`when`' : '`groups` or `until`'
     return [
       {
         path: [field],
-        detail: `the channels have names and wildcards at the same places so often that one look-up may take ${longest} steps; allowed: ${maximumSearch}`,
+        detail: `names and wildcards are at the same places, or channels are the same but for ${condition}, so often that one look-up may take ${longest} steps; allowed: ${maximumSearch}`,
       },
     ]
   }
@@ -249,10 +275,12 @@ const longSearches = ({ routeIndex, grantIndex }: Directory): readonly PolicyIss
     ...[...grantIndex.byLabel.values()].flatMap((sets) => [...sets.values()].flat()),
   ]
   return [
-    ...check('routes', [routeIndex]),
+    ...check('routes', [routeIndex], (index) => Object.keys(routes[index]?.when ?? {}).length === 0),
+    // a grant that allows the channel may not allow the group
     ...check(
       'grants',
       held.flatMap(({ produce, consume }) => [produce, consume]),
+      () => false,
     ),
   ]
 }

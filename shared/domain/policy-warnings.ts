@@ -1,11 +1,13 @@
 import { canonicalJson } from './canonical-json.ts'
-import { type ChannelPattern, containsPattern } from './channel.ts'
+import { type ChannelPattern, containsPattern, quoted } from './channel.ts'
 import { addPattern, type ChannelTrie, createChannelTrie, firstMatch, meetsAny } from './channel-trie.ts'
+import { settingsOf, toDialect } from './client-dialect.ts'
 import { type Directory, routePosition } from './directory.ts'
 import { isExpired } from './grant.ts'
 import { type IdentityRule, type OidcRule, roleMatches } from './identity.ts'
 import type { PolicyIssue } from './policy.ts'
 import { hasLabels } from './principal.ts'
+import { builtInProfiles, type PropertyValue } from './profile.ts'
 import type { Route } from './route.ts'
 import { noTopic } from './topic.ts'
 
@@ -15,6 +17,8 @@ export const warnAboutPolicy = (directory: Directory, now: Date): readonly Polic
   ...unreachableRoutes(directory),
   ...idleGrants(directory),
   ...expiredGrants(directory, now),
+  ...settingsOfNobody(directory),
+  ...producersThatDoNotStart(directory),
 ]
 
 const listed = (value: string | readonly string[]): readonly string[] => (typeof value === 'string' ? [value] : value)
@@ -147,3 +151,39 @@ const expiredGrants = ({ grants }: Directory, now: Date): readonly PolicyIssue[]
         ]
       : [],
   )
+
+/** A setting that no client is told, or that librdkafka is not told because of its value. */
+const settingsOfNobody = ({ profiles }: Directory): readonly PolicyIssue[] =>
+  profiles
+    .filter((profile) => !builtInProfiles.includes(profile))
+    .flatMap(({ name: profile, role, properties }) =>
+      Object.entries(properties).flatMap(([name, value]): readonly PolicyIssue[] => {
+        const path = ['profiles', profile, 'properties', name]
+        const isKnown = (['java', 'librdkafka'] as const).map((family) => settingsOf(role, family).has(name))
+        if (!isKnown.includes(true))
+          return [{ path, detail: `no client is told: neither Java's nor librdkafka has it for a ${role}` }]
+        if (!isKnown[1] || Object.keys(toDialect({ [name]: value }, role, 'librdkafka')).length > 0) return []
+        return [{ path, detail: `clients of librdkafka are not told: they take no ${quoted(String(value))} for it` }]
+      }),
+    )
+
+/** What both clients refuse beside idempotence. @see https://kafka.apache.org/documentation/#producerconfigs_enable.idempotence */
+const notIdempotent: Readonly<
+  Record<string, { readonly fits: (value: PropertyValue) => boolean; readonly allowed: string }>
+> = {
+  acks: { fits: (value) => ['all', '-1'].includes(String(value)), allowed: '`all`' },
+  retries: { fits: (value) => Number(value) > 0, allowed: 'more than `0`' },
+  'max.in.flight.requests.per.connection': { fits: (value) => Number(value) <= 5, allowed: 'up to `5`' },
+}
+
+const producersThatDoNotStart = ({ profiles }: Directory): readonly PolicyIssue[] =>
+  profiles
+    .filter(({ role, properties }) => role === 'producer' && String(properties['enable.idempotence']) === 'true')
+    .flatMap(({ name: profile, properties }) =>
+      Object.entries(notIdempotent).flatMap(([name, { fits, allowed }]): readonly PolicyIssue[] => {
+        const value = properties[name]
+        if (value === undefined || fits(value)) return []
+        const detail = `no producer starts with ${quoted(String(value))} beside \`enable.idempotence\`; allowed: ${allowed}`
+        return [{ path: ['profiles', profile, 'properties', name], detail }]
+      }),
+    )

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { isPatternText } from './channel.ts'
 import { untilDate } from './policy-times.ts'
 import { isPrincipalName } from './principal.ts'
-import { isReservedProperty } from './profile.ts'
+import { propertyProblem } from './profile.ts'
 
 /** The policy document: what a platform team writes. One schema, published as JSON Schema for editors. */
 
@@ -94,12 +94,12 @@ const cluster = z
 
 const profile = z.strictObject({
   role: z.enum(['producer', 'consumer']),
-  properties: z
-    .record(z.string(), z.union([text, z.number(), z.boolean()]))
-    .refine((properties) => !Object.keys(properties).some(isReservedProperty), {
-      error: () =>
-        'a profile sets no `sasl.*`, `ssl.*`, `security.protocol`, `bootstrap.servers`, `group.id` or `client.id`',
-    }),
+  properties: z.record(z.string(), z.union([text, z.number(), z.boolean()])).superRefine((properties, context) => {
+    for (const [name, value] of Object.entries(properties)) {
+      const problem = propertyProblem(name, value)
+      if (problem !== undefined) context.addIssue({ code: 'custom', path: [name], message: problem })
+    }
+  }),
 })
 
 const grant = z

@@ -1,7 +1,10 @@
 import * as z from 'zod'
 import { leaseIdPattern } from '../domain/intent.ts'
 import type { ResolveAnswer } from './connection.ts'
+import { oauthErrorCodes } from './oauth-error.ts'
 import { problems } from './problem.ts'
+import type { ServicegwAnswer } from './servicegw-answer.ts'
+import type { TokenAnswer } from './token-answer.ts'
 
 /*
  * The bodies of answers as schemas, for the published contract and the tests that hold answers to it. Strict, so that a
@@ -12,6 +15,9 @@ const time = z.iso.datetime()
 const properties = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
 
 export const directoryHashSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/)
+
+/** What every binding of librdkafka takes as it is. */
+export const librdkafkaSettingsSchema = properties.describe("librdkafka's own names, flat; certificates inside.")
 
 export const resolveAnswerSchema = z.strictObject({
   lease: z.strictObject({
@@ -39,6 +45,13 @@ export const resolveAnswerSchema = z.strictObject({
   directory: directoryHashSchema.describe('Content address of the policy that decided.'),
 }) satisfies z.ZodType<ResolveAnswer>
 
+export const servicegwAnswerSchema = z.strictObject({
+  channel_mapping: z.record(z.string(), z.string()).describe('Last segment of an asked channel to its topic.'),
+  connection: z.strictObject({ 'bootstrap.servers': z.string() }),
+  configuration: properties.describe("The profile, in librdkafka's names, and who the client is."),
+  credentials: properties.describe("What librdkafka logs in with; it has the secret of this request's own header."),
+}) satisfies z.ZodType<ServicegwAnswer>
+
 /** @see https://www.rfc-editor.org/rfc/rfc9457 */
 export const problemSchema = z.strictObject({
   type: z.url(),
@@ -49,7 +62,12 @@ export const problemSchema = z.strictObject({
   code: z.enum(Object.keys(problems) as [keyof typeof problems]),
   retryable: z.boolean().describe('Whether the same request may succeed later.'),
   errors: z
-    .array(z.strictObject({ pointer: z.string().describe('RFC 6901, into the body.'), detail: z.string() }))
+    .array(
+      z.strictObject({
+        pointer: z.string().describe('RFC 6901, into the body; of a query, the name of the parameter.'),
+        detail: z.string(),
+      }),
+    )
     .min(1)
     .exactOptional(),
 })
@@ -60,10 +78,30 @@ export const healthSchema = z.strictObject({
   directory: directoryHashSchema,
 })
 
+/** @see https://www.rfc-editor.org/rfc/rfc6749#section-5.1 */
+export const tokenAnswerSchema = z.strictObject({
+  access_token: z.string().describe('A JWT of ours for the brokers of one cluster.'),
+  token_type: z.literal('Bearer'),
+  expires_in: z.int().min(0).describe('Seconds.'),
+  scope: z.string().regex(/^kafka:[a-z0-9-]+$/),
+}) satisfies z.ZodType<TokenAnswer>
+
+/** @see https://www.rfc-editor.org/rfc/rfc6749#section-5.2 */
+export const oauthErrorSchema = z.strictObject({
+  error: z.enum(oauthErrorCodes),
+  error_description: z
+    .string()
+    .regex(/^[ !#-[\]-~]+$/)
+    .describe('Ends in the request id, which leads the platform team to the true reason.'),
+})
+
 /** @see https://www.rfc-editor.org/rfc/rfc8414 */
 export const metadataSchema = z.strictObject({
   issuer: z.url(),
   jwks_uri: z.url(),
+  token_endpoint: z.url(),
+  grant_types_supported: z.array(z.string()),
+  token_endpoint_auth_methods_supported: z.array(z.string()),
   response_types_supported: z.array(z.string()),
   subject_types_supported: z.array(z.string()),
   id_token_signing_alg_values_supported: z.array(z.string()),

@@ -1,5 +1,6 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { SwitchboardError } from '../domain/errors.ts'
+import { negotiate } from './accept.ts'
 import { parseStrictJson } from './strict-json.ts'
 
 export const maximumBodyBytes = 65_536
@@ -9,10 +10,13 @@ const byteOrderMark = 0xfeff
 
 const unsupported = (detail: string): SwitchboardError => new SwitchboardError('unsupported_media_type', { detail })
 
-/** JSON is UTF-8 (RFC 8259 8.1) and has no parameters; who names a charset all the same must mean that one. */
-const requireJsonType = ({ headers }: APIGatewayProxyEventV2): void => {
+/**
+ * JSON and forms are UTF-8 and have no parameters (RFC 8259 8.1); who names a charset all the same must mean that one.
+ * @throws SwitchboardError `unsupported_media_type`
+ */
+export const requireMediaType = ({ headers }: APIGatewayProxyEventV2, wanted: string): void => {
   const [type = '', ...parameters] = (headers['content-type'] ?? '').split(';')
-  if (type.trim().toLowerCase() !== 'application/json') throw unsupported('send `content-type: application/json`')
+  if (type.trim().toLowerCase() !== wanted) throw unsupported(`send \`content-type: ${wanted}\``)
   for (const parameter of parameters) {
     const charset = /^\s*charset\s*=\s*"?([^"]*?)"?\s*$/i.exec(parameter)?.[1]
     if (charset !== undefined && !/^utf-?8$/i.test(charset)) throw unsupported('a body is read as `charset=utf-8`')
@@ -24,7 +28,8 @@ const requireJsonType = ({ headers }: APIGatewayProxyEventV2): void => {
 const notAnIntent = (detail: string, cause?: unknown): SwitchboardError =>
   new SwitchboardError('invalid_intent', { detail, errors: [{ pointer: '', detail: 'must be a JSON object' }], cause })
 
-const readText = ({ body = '', isBase64Encoded }: APIGatewayProxyEventV2): string => {
+/** @throws SwitchboardError `payload_too_large`, or `invalid_intent` where the body is not UTF-8 */
+export const readText = ({ body = '', isBase64Encoded }: APIGatewayProxyEventV2): string => {
   const bytes = Buffer.byteLength(body, isBase64Encoded ? 'base64' : 'utf8')
   if (bytes > maximumBodyBytes)
     throw new SwitchboardError('payload_too_large', {
@@ -54,7 +59,7 @@ const parseJson = (text: string): ReturnType<typeof parseStrictJson> => {
  * @throws SwitchboardError `unsupported_media_type`, `payload_too_large` or `invalid_intent`
  */
 export const readJsonBody = (event: APIGatewayProxyEventV2): unknown => {
-  requireJsonType(event)
+  requireMediaType(event, 'application/json')
   const text = readText(event)
   if (text === '') throw notAnIntent('the body is empty')
   if (text.charCodeAt(0) === byteOrderMark) throw notAnIntent('the body begins with a byte order mark')
@@ -67,15 +72,7 @@ export const readJsonBody = (event: APIGatewayProxyEventV2): unknown => {
   return value
 }
 
-/** A media range with `q=0` is what a caller does not take (RFC 9110 12.4.2). */
-const isRefused = (range: string): boolean => /;\s*q\s*=\s*0(?:\.0*)?\s*(?:;|$)/i.test(range)
-
 /** @throws SwitchboardError `not_acceptable` unless the caller takes JSON */
 export const requireAcceptsJson = (event: APIGatewayProxyEventV2): void => {
-  const accept = event.headers.accept ?? '*/*'
-  const takes = accept.split(',').some((range) => {
-    const type = range.split(';')[0]?.trim().toLowerCase()
-    return (type === '*/*' || type === 'application/*' || type === 'application/json') && !isRefused(range)
-  })
-  if (!takes) throw new SwitchboardError('not_acceptable', { detail: 'this endpoint answers `application/json`' })
+  negotiate(event.headers.accept, ['application/json'])
 }

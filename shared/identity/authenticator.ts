@@ -93,7 +93,7 @@ const bearerToken = (authorization: string): string => {
 const noDigest = new Uint8Array(32)
 
 /** RFC 7617 2: base64 of `id:secret` in UTF-8; the first colon parts them. */
-const basicCredentials = (authorization: string): { id: string; secret: string } => {
+export const basicCredentials = (authorization: string): { id: string; secret: string } => {
   const encoded = /^Basic +([A-Za-z0-9+/]{4,684}={0,2})$/i.exec(authorization)?.[1]
   const text = encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString('utf8')
   const colon = text.indexOf(':')

@@ -11,7 +11,14 @@ export type AppliedAccess = {
   readonly acls: readonly Acl[]
   /** Content addresses of the policies whose access is covered by `acls`. */
   readonly policies: readonly string[]
+  /** The last request that sent a message, if it said what for. */
+  readonly asked?: AccessRequest | undefined
+  /** Whether rotate saw that request before it looked which topics there are. */
+  readonly answered?: boolean | undefined
 }
+
+/** `need` is a digest of what was needed; `at` tells this request from others. */
+export type AccessRequest = { readonly need: string; readonly at: Date }
 
 export type AccessStore = {
   readonly read: (cluster: string, principal: string) => Promise<AppliedAccess | undefined>
@@ -19,14 +26,20 @@ export type AccessStore = {
   /**
    * Notes that a principal needs access here. Answers whether a message should be sent: true at most once every
    * 10 s for the same labels, so that retrying clients do not fill the queue.
+   * @param need digest of what is needed, kept when a message should be sent
    */
   readonly request: (
     cluster: string,
     principal: string,
     labels: Readonly<Record<string, string>>,
     now: Date,
+    need?: string,
   ) => Promise<boolean>
-  readonly recordApplied: (applied: Omit<AppliedAccess, 'labels'>, now: Date) => Promise<void>
+  /** `answers`: the request that was there before the topics were listed. */
+  readonly recordApplied: (
+    applied: Omit<AppliedAccess, 'labels' | 'asked' | 'answered'> & { readonly answers?: AccessRequest | undefined },
+    now: Date,
+  ) => Promise<void>
 }
 
 const requestEveryMs = 10_000
@@ -37,6 +50,10 @@ const accessFromItem = (item: Record<string, unknown>): AppliedAccess => ({
   labels: (item.labels ?? {}) as Record<string, string>,
   acls: ((item.acls ?? []) as string[]).flatMap((key) => aclFromKey(key) ?? []),
   policies: (item.policies ?? []) as string[],
+  ...(typeof item.requestedFor === 'string' && {
+    asked: { need: item.requestedFor, at: new Date(String(item.requestedAt)) },
+    answered: item.answeredAt === item.requestedAt,
+  }),
 })
 
 export const createAccessStore = (dynamo: DynamoDBDocumentClient, table: string): AccessStore => ({
@@ -63,7 +80,7 @@ export const createAccessStore = (dynamo: DynamoDBDocumentClient, table: string)
     return found
   },
 
-  request: async (cluster, principal, labels, now) => {
+  request: async (cluster, principal, labels, now, need) => {
     const neverAsked = 'attribute_not_exists(requestedAt)'
     const askedLongAgo = 'requestedAt <= :before'
     const otherLabels = 'labels <> :labels'
@@ -72,10 +89,11 @@ export const createAccessStore = (dynamo: DynamoDBDocumentClient, table: string)
         new UpdateCommand({
           TableName: table,
           Key: { cluster, principal },
-          UpdateExpression: 'SET labels = :labels, requestedAt = :now',
+          UpdateExpression: `SET labels = :labels, requestedAt = :now ${need === undefined ? 'REMOVE requestedFor' : ', requestedFor = :need'}`,
           ConditionExpression: `${neverAsked} OR ${askedLongAgo} OR ${otherLabels}`,
           ExpressionAttributeValues: {
             ':labels': labels,
+            ...(need !== undefined && { ':need': need }),
             ':now': now.toISOString(),
             ':before': new Date(now.getTime() - requestEveryMs).toISOString(),
           },
@@ -88,13 +106,18 @@ export const createAccessStore = (dynamo: DynamoDBDocumentClient, table: string)
     }
   },
 
-  recordApplied: async ({ cluster, principal, acls, policies }, now) => {
+  recordApplied: async ({ cluster, principal, acls, policies, answers }, now) => {
     await dynamo.send(
       new UpdateCommand({
         TableName: table,
         Key: { cluster, principal },
-        UpdateExpression: 'SET acls = :acls, policies = :policies, appliedAt = :now',
-        ExpressionAttributeValues: { ':acls': acls.map(aclKey), ':policies': policies, ':now': now.toISOString() },
+        UpdateExpression: `SET acls = :acls, policies = :policies, appliedAt = :now ${answers === undefined ? 'REMOVE answeredAt' : ', answeredAt = :answers'}`,
+        ExpressionAttributeValues: {
+          ':acls': acls.map(aclKey),
+          ':policies': policies,
+          ':now': now.toISOString(),
+          ...(answers !== undefined && { ':answers': answers.at.toISOString() }),
+        },
       }),
     )
   },

@@ -76,6 +76,9 @@ export const createClientDigests = (store: Pick<ClientStore, 'list'>, clock: () 
   let readAt = Number.NEGATIVE_INFINITY
   let pending: Promise<void> | undefined
 
+  /** A clock that was set back must not make what is held look young. */
+  const timeSinceRead = (): number => Math.abs(clock().getTime() - readAt)
+
   const read = async (): Promise<void> => {
     const at = clock().getTime()
     const clients = await store.list()
@@ -84,14 +87,14 @@ export const createClientDigests = (store: Pick<ClientStore, 'list'>, clock: () 
   }
 
   return async () => {
-    if (clock().getTime() - readAt >= readEveryMs) {
+    if (timeSinceRead() >= readEveryMs) {
       pending ??= read().finally(() => {
         pending = undefined
       })
       try {
         await pending
       } catch (error) {
-        if (clock().getTime() - readAt > serveStaleMs) throw error
+        if (timeSinceRead() > serveStaleMs) throw error
       }
     }
     return held

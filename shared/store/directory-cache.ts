@@ -29,6 +29,9 @@ export const createDirectoryCache = (
   let attemptedAt = Number.NEGATIVE_INFINITY
   let pending: Promise<void> | undefined
 
+  /** A clock that was set back must not make what is held look young. */
+  const timeSince = (at: number): number => Math.abs(clock().getTime() - at)
+
   const check = async (): Promise<void> => {
     const at = clock().getTime()
     attemptedAt = at
@@ -51,8 +54,7 @@ export const createDirectoryCache = (
 
   return {
     current: async () => {
-      const now = clock().getTime()
-      if (now - attemptedAt >= checkEveryMs || held === undefined) {
+      if (timeSince(attemptedAt) >= checkEveryMs || held === undefined) {
         pending ??= check().finally(() => {
           pending = undefined
         })
@@ -63,7 +65,7 @@ export const createDirectoryCache = (
           onStale(error)
         }
       }
-      if (held === undefined || clock().getTime() - checkedAt > serveStaleMs)
+      if (held === undefined || timeSince(checkedAt) > serveStaleMs)
         throw new SwitchboardError('unavailable', { reason: 'the directory cannot be read', retryAfterSeconds: 5 })
       return held
     },

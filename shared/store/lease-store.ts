@@ -13,8 +13,12 @@ import {
   TransactWriteCommand,
   type TransactWriteCommandInput,
   UpdateCommand,
+  type UpdateCommandInput,
 } from '@aws-sdk/lib-dynamodb'
 import { canonicalJson } from '../domain/canonical-json.ts'
+
+/** When something ends; `never`: not by itself. */
+export type End = Date | 'never'
 
 /** What a principal was told, until when. Its key starts with the principal: someone else's lease does not exist. */
 export type Lease = {
@@ -29,9 +33,9 @@ export type Lease = {
   readonly etag: string
   readonly issuedAt: Date
   /** The security expiry; checked on every read, whatever DynamoDB's TTL does. */
-  readonly expiresAt: Date
+  readonly expiresAt: End
   /** When the last credential that was handed out ends. */
-  readonly credentialExpiresAt: Date
+  readonly credentialExpiresAt: End
 }
 
 /** What a renewal that changes nothing asks for: the same answer, and a credential that lives long enough. */
@@ -49,6 +53,11 @@ export type LeaseStore = {
    * restart of the same instance), `capped` when the principal holds `maximum` unexpired leases.
    */
   readonly create: (lease: Lease, maximum: number, now: Date) => Promise<'created' | 'exists' | 'capped'>
+  /**
+   * Sees to it that this lease is stored, for a caller that asks again and again: writes only what is not stored so, by
+   * etag and directory. At most two requests, and one that changes nothing when all is there.
+   */
+  readonly keep: (lease: Lease, maximum: number, now: Date) => Promise<'kept' | 'capped'>
   /** Renews an unexpired lease with a new credential; false when there is none. One request. */
   readonly renew: (lease: Lease, now: Date) => Promise<boolean>
   /** Renews a lease whose answer is still right; false when there is none or its credential ends too soon. One request. */
@@ -81,6 +90,13 @@ export const leaseId = (principal: string, instance: string | undefined, intentK
   return `lease_${bits.toString('hex')}`
 }
 
+/** Later than every instant that a read compares with, so that no condition has to know of leases without end. */
+const neverText = '9999-12-31T23:59:59.999Z'
+const endText = (end: End): string => (end === 'never' ? neverText : end.toISOString())
+const endFromText = (text: string): End => (text === neverText ? 'never' : new Date(text))
+
+export const isUnexpiredAt = (end: End, now: Date): boolean => end === 'never' || end > now
+
 export const leaseToItem = (lease: Lease): Record<string, unknown> => ({
   principal: lease.principal,
   lease: lease.id,
@@ -91,9 +107,9 @@ export const leaseToItem = (lease: Lease): Record<string, unknown> => ({
   directory: lease.directory,
   etag: lease.etag,
   issuedAt: lease.issuedAt.toISOString(),
-  expiresAt: lease.expiresAt.toISOString(),
-  credentialExpiresAt: lease.credentialExpiresAt.toISOString(),
-  ttl: ttlOf(lease.expiresAt),
+  expiresAt: endText(lease.expiresAt),
+  credentialExpiresAt: endText(lease.credentialExpiresAt),
+  ...(lease.expiresAt === 'never' ? {} : { ttl: ttlOf(lease.expiresAt) }),
 })
 
 export const leaseFromItem = (item: Record<string, unknown>): Lease => ({
@@ -106,8 +122,8 @@ export const leaseFromItem = (item: Record<string, unknown>): Lease => ({
   directory: String(item.directory),
   etag: String(item.etag),
   issuedAt: new Date(String(item.issuedAt)),
-  expiresAt: new Date(String(item.expiresAt)),
-  credentialExpiresAt: new Date(String(item.credentialExpiresAt)),
+  expiresAt: endFromText(String(item.expiresAt)),
+  credentialExpiresAt: endFromText(String(item.credentialExpiresAt)),
 })
 
 const ttlOf = (expiresAt: Date): number => Math.ceil(expiresAt.getTime() / 1000) + keepSeconds
@@ -130,6 +146,29 @@ const retryConflicts = async <T>(write: () => Promise<T>): Promise<T> => {
       if (attempt >= contentionAttempts || !isConflict(error)) throw error
       await wait(Math.random() * conflictDelayMs * attempt)
     }
+}
+
+/** What is answered now over an unexpired lease; who holds it and since when stays. */
+const replaceWith = (lease: Lease, now: Date, table: string, condition: string | undefined): UpdateCommandInput => {
+  const ttl = lease.expiresAt === 'never' ? undefined : ttlOf(lease.expiresAt)
+  return {
+    TableName: table,
+    Key: { principal: lease.principal, lease: lease.id },
+    UpdateExpression: `SET intent = :intent, #clusters = :clusters, channels = :channels, directory = :directory, etag = :etag, expiresAt = :expiresAt, credentialExpiresAt = :credentialExpiresAt${ttl === undefined ? ' REMOVE #ttl' : ', #ttl = :ttl'}`,
+    ConditionExpression: condition === undefined ? isUnexpired : `${isUnexpired} AND (${condition})`,
+    ExpressionAttributeNames: { '#clusters': 'clusters', '#ttl': 'ttl' },
+    ExpressionAttributeValues: {
+      ':now': now.toISOString(),
+      ':intent': lease.intent,
+      ':clusters': lease.clusters,
+      ':channels': lease.channels,
+      ':directory': lease.directory,
+      ':etag': lease.etag,
+      ':expiresAt': endText(lease.expiresAt),
+      ':credentialExpiresAt': endText(lease.credentialExpiresAt),
+      ...(ttl === undefined ? {} : { ':ttl': ttl }),
+    },
+  }
 }
 
 export const createLeaseStore = (dynamo: DynamoDBDocumentClient, table: string): LeaseStore => {
@@ -239,39 +278,37 @@ export const createLeaseStore = (dynamo: DynamoDBDocumentClient, table: string):
     return true
   }
 
+  const create: LeaseStore['create'] = async (lease, maximum, now) => {
+    for (let attempt = 1; attempt <= contentionAttempts; attempt++) {
+      const outcome = await tryCreate(lease, maximum, now)
+      if (outcome !== 'capped' || !(await makeRoom(lease.principal, maximum, now))) return outcome
+    }
+    return 'capped'
+  }
+
   return {
-    create: async (lease, maximum, now) => {
-      for (let attempt = 1; attempt <= contentionAttempts; attempt++) {
-        const outcome = await tryCreate(lease, maximum, now)
-        if (outcome !== 'capped' || !(await makeRoom(lease.principal, maximum, now))) return outcome
+    create,
+
+    keep: async (lease, maximum, now) => {
+      try {
+        await retryConflicts(() =>
+          dynamo.send(
+            new UpdateCommand({
+              ...replaceWith(lease, now, table, 'etag <> :etag OR directory <> :directory'),
+              ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+            }),
+          ),
+        )
+        return 'kept'
+      } catch (error) {
+        if (!(error instanceof ConditionalCheckFailedException)) throw error
+        const heldUntil = error.Item?.expiresAt?.S
+        if (heldUntil !== undefined && heldUntil > now.toISOString()) return 'kept'
       }
-      return 'capped'
+      return (await create(lease, maximum, now)) === 'capped' ? 'capped' : 'kept'
     },
 
-    renew: (lease, now) => {
-      const { principal, id, issuedAt: _, ...changed } = lease
-      return updates(
-        new UpdateCommand({
-          TableName: table,
-          Key: { principal, lease: id },
-          UpdateExpression:
-            'SET intent = :intent, #clusters = :clusters, channels = :channels, directory = :directory, etag = :etag, expiresAt = :expiresAt, credentialExpiresAt = :credentialExpiresAt, #ttl = :ttl',
-          ConditionExpression: isUnexpired,
-          ExpressionAttributeNames: { '#clusters': 'clusters', '#ttl': 'ttl' },
-          ExpressionAttributeValues: {
-            ':now': now.toISOString(),
-            ':intent': changed.intent,
-            ':clusters': changed.clusters,
-            ':channels': changed.channels,
-            ':directory': changed.directory,
-            ':etag': changed.etag,
-            ':expiresAt': changed.expiresAt.toISOString(),
-            ':credentialExpiresAt': changed.credentialExpiresAt.toISOString(),
-            ':ttl': ttlOf(changed.expiresAt),
-          },
-        }),
-      )
-    },
+    renew: (lease, now) => updates(new UpdateCommand(replaceWith(lease, now, table, undefined))),
 
     renewUnchanged: ({ principal, id, etag, expiresAt, credentialLivesUntil }, now) =>
       updates(

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../domain/canonical-json.ts'
 import type { AccessStore, AppliedAccess } from './access-store.ts'
 import { contentAddress, type DirectoryStore, type Pointer, type Revision } from './directory-store.ts'
-import { type Lease, type LeaseStore, leaseFromItem, leaseToItem } from './lease-store.ts'
+import { isUnexpiredAt, type Lease, type LeaseStore, leaseFromItem, leaseToItem } from './lease-store.ts'
 
 /*
  * The stores without DynamoDB, for tests and the bench. The contract suites in `test/contracts` hold them to what the
@@ -77,7 +77,7 @@ export const createMemoryLeaseStore = (): LeaseStore => {
 
   const unexpired = (principal: string, id: string, now: Date): Lease | undefined => {
     const found = leases.get(principal, id)
-    return found !== undefined && found.expiresAt > now ? found : undefined
+    return found !== undefined && isUnexpiredAt(found.expiresAt, now) ? found : undefined
   }
 
   /** Through an item and JSON, so that what the database would lose is lost here too. */
@@ -85,26 +85,37 @@ export const createMemoryLeaseStore = (): LeaseStore => {
     leases.put(lease.principal, lease.id, leaseFromItem(JSON.parse(JSON.stringify(leaseToItem(lease)))))
 
   const listUnexpired = (principal: string, now: Date): readonly Lease[] =>
-    leases.query(principal).filter(({ expiresAt }) => expiresAt > now)
+    leases.query(principal).filter(({ expiresAt }) => isUnexpiredAt(expiresAt, now))
+
+  const create: LeaseStore['create'] = async (lease, maximum, now) => {
+    if (unexpired(lease.principal, lease.id, now) !== undefined) return 'exists'
+    if (listUnexpired(lease.principal, now).length >= maximum) return 'capped'
+    put(lease)
+    return 'created'
+  }
+
+  const renew: LeaseStore['renew'] = async (lease, now) => {
+    const held = unexpired(lease.principal, lease.id, now)
+    if (held === undefined) return false
+    put({ ...lease, instance: held.instance, issuedAt: held.issuedAt })
+    return true
+  }
 
   return {
-    create: async (lease, maximum, now) => {
-      if (unexpired(lease.principal, lease.id, now) !== undefined) return 'exists'
-      if (listUnexpired(lease.principal, now).length >= maximum) return 'capped'
-      put(lease)
-      return 'created'
-    },
+    create,
+    renew,
 
-    renew: async (lease, now) => {
+    keep: async (lease, maximum, now) => {
       const held = unexpired(lease.principal, lease.id, now)
-      if (held === undefined) return false
-      put({ ...lease, instance: held.instance, issuedAt: held.issuedAt })
-      return true
+      if (held !== undefined && held.etag === lease.etag && held.directory === lease.directory) return 'kept'
+      if (await renew(lease, now)) return 'kept'
+      return (await create(lease, maximum, now)) === 'capped' ? 'capped' : 'kept'
     },
 
     renewUnchanged: async ({ principal, id, etag, expiresAt, credentialLivesUntil }, now) => {
       const held = unexpired(principal, id, now)
-      if (held === undefined || held.etag !== etag || held.credentialExpiresAt <= credentialLivesUntil) return false
+      if (held === undefined || held.etag !== etag || !isUnexpiredAt(held.credentialExpiresAt, credentialLivesUntil))
+        return false
       put({ ...held, expiresAt })
       return true
     },
@@ -123,9 +134,14 @@ export const createMemoryLeaseStore = (): LeaseStore => {
 
 export const createMemoryAccessStore = (): AccessStore => {
   const requestEveryMs = 10_000
-  const accesses = createPartitions<AppliedAccess & { readonly requestedAt: Date | undefined }>()
+  type Held = Pick<AppliedAccess, 'cluster' | 'principal' | 'labels' | 'acls' | 'policies'> & {
+    readonly requestedAt: Date | undefined
+    readonly requestedFor: string | undefined
+    readonly answeredAt: Date | undefined
+  }
+  const accesses = createPartitions<Held>()
 
-  const find = (cluster: string, principal: string) =>
+  const find = (cluster: string, principal: string): Held =>
     accesses.get(cluster, principal) ?? {
       cluster,
       principal,
@@ -133,28 +149,41 @@ export const createMemoryAccessStore = (): AccessStore => {
       acls: [],
       policies: [],
       requestedAt: undefined,
+      requestedFor: undefined,
+      answeredAt: undefined,
     }
 
-  const withoutRequest = ({ cluster, principal, labels, acls, policies }: AppliedAccess): AppliedAccess =>
-    structuredClone({ cluster, principal, labels, acls, policies })
+  const shown = ({ requestedAt, requestedFor, answeredAt, ...rest }: Held): AppliedAccess =>
+    structuredClone({
+      ...rest,
+      ...(requestedAt !== undefined &&
+        requestedFor !== undefined && {
+          asked: { need: requestedFor, at: requestedAt },
+          answered: answeredAt?.getTime() === requestedAt.getTime(),
+        }),
+    })
 
   return {
     read: async (cluster, principal) => {
       const found = accesses.get(cluster, principal)
-      return found === undefined ? undefined : withoutRequest(found)
+      return found === undefined ? undefined : shown(found)
     },
 
-    list: async (cluster) => accesses.query(cluster).map(withoutRequest),
+    list: async (cluster) => accesses.query(cluster).map(shown),
 
-    request: async (cluster, principal, labels, now) => {
+    request: async (cluster, principal, labels, now, need) => {
       const found = find(cluster, principal)
       const isRecent = found.requestedAt !== undefined && now.getTime() - found.requestedAt.getTime() < requestEveryMs
       if (isRecent && canonicalJson(found.labels) === canonicalJson(labels)) return false
-      accesses.put(cluster, principal, structuredClone({ ...found, labels, requestedAt: now }))
+      accesses.put(cluster, principal, structuredClone({ ...found, labels, requestedAt: now, requestedFor: need }))
       return true
     },
 
-    recordApplied: async ({ cluster, principal, acls, policies }) =>
-      accesses.put(cluster, principal, structuredClone({ ...find(cluster, principal), acls, policies })),
+    recordApplied: async ({ cluster, principal, acls, policies, answers }) =>
+      accesses.put(
+        cluster,
+        principal,
+        structuredClone({ ...find(cluster, principal), acls, policies, answeredAt: answers?.at }),
+      ),
   }
 }

@@ -52,6 +52,10 @@ beforeAll(async () => {
   const { keys }: { keys: { privateKey: string }[] } = JSON.parse(SecretString)
   secrets = [
     { name: 'the admin password of Kafka', text: state.clusters.payments.admin.password },
+    ...Object.entries(state.clients).map(([id, pair]) => ({
+      name: `the secret of ${id}`,
+      text: pair.slice(id.length + 1),
+    })),
     ...keys.flatMap(({ privateKey }) =>
       privateKey
         .split('\n')

@@ -60,10 +60,35 @@ describe('live leases are found', () => {
 })
 
 test('the table says who holds what for how long', () => {
-  expect(renderLeases([soon, orders], now)).toEqual([
+  expect(renderLeases([soon, orders], 'sha256:one', now)).toEqual([
     'PRINCIPAL   LEASE                                   INSTANCE  CLUSTERS     ENDS IN  CHANNELS',
     'orders-api  lease_22222222222222222222222222222222  -         main, other  59s      kafka://acme/orders/created',
     'orders-api  lease_11111111111111111111111111111111  pod-1     main         59m 59s  kafka://acme/orders/created',
   ])
-  expect(renderLeases([], now)).toEqual(['no live lease'])
+  expect(renderLeases([], undefined, now)).toEqual(['no live lease'])
+})
+
+describe('a lease without end', () => {
+  const standing = (digit: string, directory: string): Lease =>
+    aLease('billing', digit, { instance: '/servicegw', expiresAt: 'never', credentialExpiresAt: 'never', directory })
+
+  test('is listed after those that end', async () => {
+    const leases = createMemoryLeaseStore()
+    for (const lease of [standing('1', 'sha256:one'), aLease('billing', '2')]) await leases.create(lease, 100, now)
+    const everybody = { principal: undefined, cluster: undefined, channel: undefined }
+
+    const found = await findLeases(everybody, { leases }, later(10))
+
+    expect(found.map(({ id }) => id.slice(-1))).toEqual(['2', '1'])
+    expect(JSON.parse(JSON.stringify(found[1]))).toMatchObject({ expiresAt: 'never' })
+  })
+
+  test('says so in the table, and whether its caller got an answer under the policy in force', () => {
+    const rows = renderLeases([standing('1', 'sha256:two'), standing('2', 'sha256:one')], 'sha256:two', now)
+
+    expect(rows.slice(1).map((row) => row.replace(/^.*main +(.*?) +kafka:.*$/, '$1'))).toEqual([
+      'never',
+      'never, unused since the last apply',
+    ])
+  })
 })

@@ -29,14 +29,14 @@ const aStack = async (policy: Partial<Policy> | null = current) => {
   }
   await access.request('main', 'billing', { team: 'finance' }, now)
   let count = 0
-  const lease = async (principal: string, body: Record<string, unknown>, expiresAt = later(600)) => {
+  const record = async (principal: string, intent: unknown, expiresAt: Date) => {
     count += 1
     await leases.create(
       {
         principal,
         id: `lease_${String(count).padStart(32, '0')}`,
         instance: undefined,
-        intent: intentKey(anIntent(body)),
+        intent,
         clusters: ['main'],
         channels: [],
         directory: 'sha256:one',
@@ -49,14 +49,82 @@ const aStack = async (policy: Partial<Policy> | null = current) => {
       now,
     )
   }
+  const lease = (principal: string, body: Record<string, unknown>, expiresAt = later(600)) =>
+    record(principal, intentKey(anIntent(body)), expiresAt)
+  /** What the token endpoint records. */
+  const token = (principal: string, cluster: string) => record(principal, { token: cluster }, later(600))
   const plan = (next: Partial<Policy>) => planPolicy(aPolicy(next), { directories, access, leases }, now)
-  return { directories, lease, plan }
+  return { directories, lease, token, plan }
 }
 
 const created = { produce: ['kafka://acme/orders/created'] }
 const readCreated = { consume: ['kafka://acme/orders/created'], client: { family: 'java' } }
 
 describe('who moves', () => {
+  describe('of those that hold a token for a cluster', () => {
+    const moves = async (next: Partial<Policy>, from: Partial<Policy> = current) => {
+      const { token, plan } = await aStack(from)
+      await token('orders-api', 'main')
+      await token('billing', 'main')
+      const found = (await plan(next)).moves
+      expect(found).toMatchObject({ leases: 2, unreadable: 0 })
+      return found.moves.map(({ principal, change, asked, from: before, to }) =>
+        [principal, change, asked, before, '->', to].join(' '),
+      )
+    }
+
+    test('nobody does when nothing changes, or only what a token does not depend on', async () => {
+      expect(await moves(current)).toEqual([])
+      expect(await moves({ ...current, routes: [reports, orders], limits: { leasesPerPrincipal: 5 } })).toEqual([])
+    })
+
+    test('who loses the cluster loses', async () => {
+      expect(await moves({ ...current, grants: [api] })).toEqual([
+        'billing loses kafka:main main: read orders.* -> rule 2: no_cluster',
+      ])
+      expect(await moves({ ...current, clusters: { ...clusters, main: aCluster({ quarantined: true }) } })).toEqual([
+        'billing loses kafka:main main: read orders.* -> rule 4: cluster_quarantined',
+        'orders-api loses kafka:main main: write orders.* -> rule 4: cluster_quarantined',
+      ])
+    })
+
+    test('who gets the cluster back gains', async () => {
+      expect(await moves(current, { ...current, grants: [api] })).toEqual([
+        'billing gains kafka:main rule 2: no_cluster -> main: read orders.*',
+      ])
+    })
+
+    test('whose topics become others on the cluster moves', async () => {
+      expect(await moves({ ...current, routes: [{ ...orders, topic: 'orders.v2.{**}' }, reports] })).toEqual([
+        'billing moves kafka:main main: read orders.* -> main: read orders.v2.*',
+        'orders-api moves kafka:main main: write orders.* -> main: write orders.v2.*',
+      ])
+    })
+
+    test('who may do less or more on the cluster loses or gains', async () => {
+      const more = { ...api, produce: ['kafka://acme/orders/**', 'kafka://acme/reports/**'] }
+      expect(await moves({ ...current, grants: [more, finance] })).toEqual([
+        'orders-api gains kafka:main main: write orders.* -> main: write orders.*, write reports.*',
+      ])
+      expect(await moves(current, { ...current, grants: [more, finance] })).toEqual([
+        'orders-api loses kafka:main main: write orders.*, write reports.* -> main: write orders.*',
+      ])
+    })
+
+    test('topics that no prefix covers are compared by what makes them', async () => {
+      const versioned = (version: string): Partial<Policy> => ({
+        ...current,
+        routes: [{ ...orders, topic: `{path}.${version}` }],
+        grants: [api, finance],
+      })
+      expect(await moves(versioned('v1'), versioned('v1'))).toEqual([])
+      expect(await moves(versioned('v2'), versioned('v1'))).toEqual([
+        'billing moves kafka:main main: read {path}.v1 -> main: read {path}.v2',
+        'orders-api moves kafka:main main: write {path}.v1 -> main: write {path}.v2',
+      ])
+    })
+  })
+
   test('nobody does when nothing changes', async () => {
     const { lease, plan } = await aStack()
     await lease('orders-api', created)

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parsePolicyFile } from '../../cli/policy-file.ts'
+import { decide } from '../../shared/domain/decide.ts'
+import { parseIntent } from '../../shared/domain/intent.ts'
 
 const smallest = `identities: [ { issuer: "https://login.acme.com/", audience: switchboard } ]
 clusters:   { main: { provider: kafka, bootstrap: "kafka-1:9093", auth: [jwt], admin: { secret: "main" } } }
@@ -16,6 +18,28 @@ const refusals = (text: string): readonly string[] => {
 
 test('the smallest useful policy has four lines', () => {
   expect(refusals(smallest)).toEqual([])
+})
+
+test('it works as it stands: its principal gets a topic, a listener and an hour, and nobody else anything', () => {
+  const file = parsePolicyFile(smallest)
+  const { directory } = file.ok ? file : expect.unreachable()
+  const at = new Date('2026-11-21T12:00:00Z')
+  const intent = parseIntent({ produce: ['kafka://acme/orders/created'] })
+  const decided = (name: string) =>
+    decide({ name, labels: {}, identityRule: 0 }, intent, { directory, denied: [], now: at, jitter: 0 })
+
+  expect(decided('orders-api')).toMatchObject({
+    outcome: 'allow',
+    connections: [
+      {
+        cluster: { name: 'main' },
+        path: { listener: { bootstrap: 'kafka-1:9093', security: 'SASL_SSL' }, kind: 'jwt' },
+        admissions: [{ topic: 'orders.created' }],
+      },
+    ],
+    times: { expiresAt: new Date('2026-11-21T13:00:00Z') },
+  })
+  expect(decided('billing')).toMatchObject({ outcome: 'deny', reason: 'no_grant' })
 })
 
 test('the example is accepted', () => {

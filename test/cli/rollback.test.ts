@@ -18,6 +18,7 @@ const aStack = (directories: DirectoryStore = createMemoryDirectoryStore()) => {
   const reported: string[] = []
   let seconds = 0
   const deps = {
+    issuerUrl: 'https://switchboard.acme.com',
     directories,
     access,
     queue: {
@@ -124,6 +125,26 @@ describe('a rollback', () => {
     await deps.directories.swapPointer(0, { policy: hash, next: undefined, denied: [] }, now)
     await applyPolicy(second, deps)
     await expect(rollbackPolicy(1, deps)).rejects.toThrow('the policy of revision `1` is none for this version')
+    expect(await inForce()).toEqual(second)
+  })
+
+  test.each([
+    [
+      'could let somebody be somebody else',
+      { ...first, identities: [...first.identities, { issuer: 'https://other.acme.com', audience: 'switchboard' }] },
+      'can give two workloads one name',
+    ],
+    [
+      'trusts the tokens of this very stack',
+      { ...first, identities: [{ issuer: 'https://switchboard.acme.com', audience: 'switchboard' }] },
+      'is Switchboard itself',
+    ],
+  ])('to a policy that %s is refused as an apply would, though it once was in force', async (_, old, message) => {
+    const { deps, inForce } = aStack()
+    const hash = await deps.directories.writePolicy(old)
+    await deps.directories.swapPointer(0, { policy: hash, next: undefined, denied: [] }, now)
+    await applyPolicy(second, deps)
+    await expect(rollbackPolicy(1, deps)).rejects.toThrow(message)
     expect(await inForce()).toEqual(second)
   })
 })

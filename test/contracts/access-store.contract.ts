@@ -114,6 +114,55 @@ export const testAccessStore = (name: string, make: () => Promise<AccessStore>):
     })
   })
 
+  describe(`${name}: what a request was for`, () => {
+    const recorded = (cluster: string) => ({ cluster, principal: 'billing', acls, policies: ['sha256:one'] })
+
+    test('is kept, and not answered before somebody says so', async () => {
+      const store = await make()
+      const cluster = newCluster()
+      await store.request(cluster, 'billing', labels, now, 'orders')
+      expect(await store.read(cluster, 'billing')).toMatchObject({
+        asked: { need: 'orders', at: now },
+        answered: false,
+      })
+
+      await store.recordApplied(recorded(cluster), later(1))
+      expect(await store.read(cluster, 'billing')).toMatchObject({ answered: false })
+    })
+
+    test('is answered by access that was made after it', async () => {
+      const store = await make()
+      const cluster = newCluster()
+      await store.request(cluster, 'billing', labels, now, 'orders')
+      const { asked } = (await store.read(cluster, 'billing')) ?? {}
+
+      await store.recordApplied({ ...recorded(cluster), answers: asked }, later(1))
+
+      expect(await store.read(cluster, 'billing')).toMatchObject({ asked, answered: true })
+    })
+
+    test('is not answered by what answers an earlier request', async () => {
+      const store = await make()
+      const cluster = newCluster()
+      await store.request(cluster, 'billing', labels, now, 'orders')
+      const { asked } = (await store.read(cluster, 'billing')) ?? {}
+      await store.request(cluster, 'billing', labels, later(10_000), 'orders')
+
+      await store.recordApplied({ ...recorded(cluster), answers: asked }, later(10_001))
+
+      expect(await store.read(cluster, 'billing')).toMatchObject({ answered: false })
+    })
+
+    test('stays what it was while requests come too soon for a message', async () => {
+      const store = await make()
+      const cluster = newCluster()
+      await store.request(cluster, 'billing', labels, now, 'orders')
+      await store.request(cluster, 'billing', labels, later(1), 'payouts')
+
+      expect(await store.read(cluster, 'billing')).toMatchObject({ asked: { need: 'orders', at: now } })
+    })
+  })
+
   describe(`${name}: applied access`, () => {
     test('that never was recorded does not exist', async () => {
       const store = await make()

@@ -9,7 +9,9 @@ const anyMaximum = 100
 
 const newPrincipal = (): string => `principal-${randomUUID()}`
 
-const aLease = (changes: Partial<Lease> = {}): Lease => {
+type TimedLease = Lease & { readonly expiresAt: Date }
+
+const aLease = (changes: Partial<TimedLease> = {}): TimedLease => {
   const issuedAt = changes.issuedAt ?? now
   const expiresAt = new Date(issuedAt.getTime() + lifeSeconds * 1000)
   return {
@@ -39,7 +41,7 @@ const unchangedOf = (
   credentialLivesUntil: changes.lives ?? later(300),
 })
 
-const createMany = (store: LeaseStore, count: number, maximum: number, changes: Partial<Lease>, at: Date = now) =>
+const createMany = (store: LeaseStore, count: number, maximum: number, changes: Partial<TimedLease>, at: Date = now) =>
   Promise.all(Array.from({ length: count }, () => store.create(aLease({ issuedAt: at, ...changes }), maximum, at)))
 
 const countOf = (outcomes: readonly string[], outcome: string): number =>
@@ -361,6 +363,125 @@ export const testLeaseStore = (name: string, make: () => Promise<LeaseStore>): v
 
       expect(released.filter(Boolean)).toHaveLength(1)
       expect(await createMany(store, 3, 2, { principal: lease.principal })).toContain('capped')
+    })
+  })
+
+  describe(`${name}: a lease without end`, () => {
+    const standing: Partial<Lease> = { expiresAt: 'never', credentialExpiresAt: 'never' }
+    const aStandingLease = (changes: Partial<Lease> = {}): Lease => ({ ...aLease(), ...standing, ...changes })
+    const inAThousandYears = new Date('3026-11-21T12:00:00.000Z')
+
+    test('is kept, comes back as it was, and does not end by itself', async () => {
+      const store = await make()
+      const lease = aStandingLease()
+
+      expect(await store.keep(lease, anyMaximum, now)).toBe('kept')
+
+      expect(await store.list(lease.principal, inAThousandYears)).toEqual([lease])
+      const all = await store.listAll(inAThousandYears)
+      expect(all.filter(({ principal }) => principal === lease.principal)).toEqual([lease])
+    })
+
+    test('stays as it was first stored when it is kept again', async () => {
+      const store = await make()
+      const lease = aStandingLease()
+      await store.keep(lease, anyMaximum, now)
+
+      const again = { ...lease, issuedAt: later(60), intent: {}, channels: [] }
+      expect(await store.keep(again, anyMaximum, later(60))).toBe('kept')
+
+      expect(await store.list(lease.principal, now)).toEqual([lease])
+    })
+
+    test.each([
+      ['another answer', { etag: '"two"', clusters: ['other'] }],
+      ['another policy', { directory: 'sha256:two' }],
+    ])('says what is so now after %s, and keeps since when', async (_, changes) => {
+      const store = await make()
+      const lease = aStandingLease()
+      await store.keep(lease, anyMaximum, now)
+
+      expect(await store.keep({ ...lease, ...changes, issuedAt: later(60) }, anyMaximum, later(60))).toBe('kept')
+
+      expect(await store.list(lease.principal, now)).toEqual([{ ...lease, ...changes }])
+    })
+
+    test('counts toward the maximum, for ever, and once', async () => {
+      const store = await make()
+      const lease = aStandingLease()
+      const { principal } = lease
+      for (const at of [now, later(1), later(lifeSeconds)]) await store.keep(lease, 2, at)
+
+      expect(await createMany(store, 1, 2, { principal })).toEqual(['created'])
+      expect(await store.keep(aStandingLease({ principal }), 2, now)).toBe('capped')
+      expect(await createMany(store, 2, 2, { principal }, later(lifeSeconds))).toContain('capped')
+      expect(await store.list(principal, inAThousandYears)).toEqual([lease])
+    })
+
+    test('is kept when the principal holds as many as it may', async () => {
+      const store = await make()
+      const lease = aStandingLease()
+      await store.keep(lease, 1, now)
+
+      expect(await store.keep({ ...lease, etag: '"two"' }, 1, now)).toBe('kept')
+    })
+
+    test('is stored once by 10 processes that keep it at once', async () => {
+      const store = await make()
+      const lease = aStandingLease()
+
+      const outcomes = await Promise.all(Array.from({ length: 10 }, () => store.keep(lease, 2, now)))
+
+      expect(countOf(outcomes, 'kept')).toBe(10)
+      expect(await store.list(lease.principal, now)).toEqual([lease])
+      expect(await createMany(store, 1, 2, { principal: lease.principal })).toEqual(['created'])
+    })
+
+    test('ends by a release, and is kept again as a new one', async () => {
+      const store = await make()
+      const lease = aStandingLease()
+      await store.keep(lease, 1, now)
+
+      expect(await store.release(lease.principal, lease.id, later(60))).toBe(true)
+      expect(await store.list(lease.principal, later(60))).toEqual([])
+
+      const next = { ...lease, issuedAt: later(60) }
+      expect(await store.keep(next, 1, later(60))).toBe('kept')
+      expect(await store.list(lease.principal, later(60))).toEqual([next])
+    })
+
+    test('that was given an end is kept again after it', async () => {
+      const store = await make()
+      const lease = aStandingLease()
+      await store.keep({ ...lease, expiresAt: later(lifeSeconds) }, anyMaximum, now)
+      expect(await store.list(lease.principal, later(lifeSeconds))).toEqual([])
+
+      const next = { ...lease, issuedAt: later(lifeSeconds) }
+      expect(await store.keep(next, anyMaximum, later(lifeSeconds))).toBe('kept')
+
+      expect(await store.list(lease.principal, inAThousandYears)).toEqual([next])
+    })
+
+    test('takes the place of one with an end when the answer changes', async () => {
+      const store = await make()
+      const lease = aStandingLease()
+      await store.keep({ ...lease, expiresAt: later(lifeSeconds), etag: '"earlier"' }, anyMaximum, now)
+
+      await store.keep(lease, anyMaximum, later(1))
+
+      expect(await store.list(lease.principal, inAThousandYears)).toEqual([lease])
+    })
+
+    test('of another principal is not touched', async () => {
+      const store = await make()
+      const lease = aStandingLease()
+      await store.keep(lease, anyMaximum, now)
+      const stranger = { ...lease, principal: newPrincipal(), etag: '"theirs"' }
+
+      await store.keep(stranger, anyMaximum, now)
+
+      expect(await store.list(lease.principal, now)).toEqual([lease])
+      expect(await store.list(stranger.principal, now)).toEqual([stranger])
     })
   })
 

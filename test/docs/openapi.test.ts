@@ -7,6 +7,7 @@ import addFormats from 'ajv-formats'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { answerSchemas, openApiText } from '../../docs/api/openapi.ts'
+import { javaType, librdkafkaType } from '../../functions/resolve/client-form.ts'
 import { parseIntent } from '../../shared/domain/intent.ts'
 import { maximumBodyBytes } from '../../shared/http/request.ts'
 import {
@@ -22,14 +23,17 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const text = readFileSync(join(root, 'docs/api/openapi.json'), 'utf8')
 
 type Examples = Readonly<Record<string, { readonly value: unknown }>>
-type Media = { readonly schema: { readonly $ref?: string }; readonly examples?: Examples }
+type Media = {
+  readonly schema: { readonly $ref?: string }
+  readonly examples?: Examples
+}
 type Response = {
   readonly headers?: Readonly<Record<string, unknown>>
   readonly content?: Readonly<Record<string, Media>>
 }
 type Operation = {
   readonly responses: Readonly<Record<string, unknown>>
-  readonly requestBody?: { readonly content: { readonly 'application/json': { readonly examples: Examples } } }
+  readonly requestBody?: { readonly content: Readonly<Partial<Record<string, { readonly examples: Examples }>>> }
 }
 
 const document: { readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>> } = JSON.parse(text)
@@ -107,7 +111,7 @@ type Scenario = {
 }
 
 const documentedIntent = (operation: string, example: string): string =>
-  JSON.stringify(operationOf(operation).operation.requestBody?.content['application/json'].examples[example]?.value)
+  JSON.stringify(operationOf(operation).operation.requestBody?.content['application/json']?.examples[example]?.value)
 
 const orders = { authorization: await bearer('orders-api', 'payments') }
 const billing = { authorization: await bearer('billing', 'finance') }
@@ -126,11 +130,42 @@ const bodyOf = (intent: Record<string, unknown>): Partial<Request> => ({ body: J
 const produce = documentedIntent(resolve, 'produce')
 const renewal = documentedIntent(resolve, 'renewal')
 
+const token = 'POST /v1/token'
+const form = { 'content-type': 'application/x-www-form-urlencoded' }
+const formExamples =
+  operationOf(token).operation.requestBody?.content['application/x-www-form-urlencoded']?.examples ?? {}
+const formOf = (parameters: Record<string, string>): Partial<Request> => ({
+  headers: { ...form, ...('assertion' in parameters || 'client_id' in parameters ? {} : client) },
+  body: new URLSearchParams(parameters).toString(),
+})
+/** As it is in the document, but with a token that is one. */
+const documentedForm = (example: string): Partial<Request> => {
+  const parameters = formExamples[example]?.value as Record<string, string>
+  const assertion = billing.authorization.slice('Bearer '.length)
+  return formOf('assertion' in parameters ? { ...parameters, assertion } : parameters)
+}
+
+const servicegw = 'GET /servicegw'
+const servicegwQuery = (parameters: Record<string, string>): Partial<Request> => ({
+  query: new URLSearchParams({
+    config_profile: 'balanced',
+    'config_profile.type': 'consumer',
+    ...parameters,
+  }).toString(),
+})
+const twoChannels = servicegwQuery({
+  'channel[0]': created,
+  'channel[1]': 'kafka://payments.acme.com/orders/shipped',
+  'kafka.env': 'prod',
+})
+
 /** How each endpoint is asked when nothing is wrong. */
 const asked: Readonly<Record<string, Partial<Request>>> = {
   [resolve]: { headers: { ...orders, ...json }, body: produce },
   [asRole]: { headers: json, roleArn: role, body: documentedIntent(asRole, 'consume') },
+  [token]: documentedForm('clientCredentials'),
   [explain]: { headers: { ...orders, ...json }, body: produce },
+  [servicegw]: { headers: client, ...twoChannels },
   [release]: { headers: orders, path: '/v1/leases/lease_7338c284c5d3e1a284d6b8d865f61229' },
 }
 
@@ -163,10 +198,83 @@ const scenarios: readonly Scenario[] = [
     status: 200,
     request: { headers: { ...client, ...json }, ...bodyOf({ consume: [created] }) },
   },
+  ...(
+    [
+      [resolve, 'javaSecret', javaType],
+      [resolve, 'librdkafkaSecret', librdkafkaType],
+      [asRole, 'javaAssertion', javaType],
+      [asRole, 'librdkafkaAssertion', librdkafkaType],
+    ] as const
+  ).map(
+    ([operation, example, accept]): Scenario => ({
+      operation,
+      status: 200,
+      example,
+      request: {
+        headers: { ...(operation === resolve ? client : {}), ...json, accept },
+        query: operation === resolve ? '' : 'auth=jwt-bearer&assertion_file=/var/run/secrets/tokens/kafka',
+      },
+    }),
+  ),
   { operation: resolve, status: 304, before: {}, renews: true },
   { operation: asRole, status: 304, before: {}, renews: true },
   { operation: asRole, status: 200, example: 'consume' },
+  ...Object.keys(formExamples).map(
+    (name): Scenario => ({ operation: token, status: 200, example: 'token', request: documentedForm(name) }),
+  ),
+  ...Object.entries({
+    invalid_request: { scope: 'kafka:payments' },
+    invalid_grant: { grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion: 'e30.e30.e30' },
+    unsupported_grant_type: { grant_type: 'password' },
+    invalid_scope: { grant_type: 'client_credentials', scope: 'kafka:nowhere' },
+  }).map(
+    ([example, parameters]): Scenario => ({
+      operation: token,
+      status: 400,
+      example,
+      request: formOf(parameters as Record<string, string>),
+    }),
+  ),
+  { operation: token, status: 401, example: 'invalid_client', request: { headers: form } },
+  {
+    operation: token,
+    status: 429,
+    world: { leasesPerPrincipal: 1 },
+    before: {},
+    request: { query: 'instance=another' },
+  },
+  { operation: token, status: 500, world: { broken: true } },
+  { operation: token, status: 503, world: { ready: false } },
+  { operation: token, status: 503, world: { applied: false } },
   ...wrongBodies,
+  { operation: servicegw, status: 200, example: 'servicegw' },
+  { operation: servicegw, status: 304, before: {}, renews: true },
+  { operation: servicegw, status: 400, example: 'invalid_intent', request: servicegwQuery({}) },
+  { operation: servicegw, status: 400, request: { headers: orders } },
+  { operation: servicegw, status: 401, example: 'unauthenticated', request: { headers: {} } },
+  {
+    operation: servicegw,
+    status: 403,
+    example: 'access_denied',
+    request: servicegwQuery({ channel: 'kafka://payments.acme.com/reports/daily' }),
+  },
+  {
+    operation: servicegw,
+    status: 406,
+    example: 'not_acceptable',
+    request: { headers: { ...client, accept: 'text/html' } },
+  },
+  {
+    operation: servicegw,
+    status: 429,
+    example: 'rate_limited',
+    world: { leasesPerPrincipal: 1 },
+    before: {},
+    request: servicegwQuery({ channel: created }),
+  },
+  { operation: servicegw, status: 500, example: 'internal', world: { broken: true } },
+  { operation: servicegw, status: 503, example: 'credential_not_ready', world: { ready: false } },
+  { operation: servicegw, status: 503, example: 'unavailable', world: { applied: false } },
   ...[resolve, explain, release].map(
     (operation): Scenario => ({ operation, status: 401, example: 'unauthenticated', request: { headers: json } }),
   ),
@@ -237,7 +345,9 @@ const play = async ({ operation, world, before, request, renews }: Scenario): Pr
   const first = before === undefined ? undefined : await send({ ...ordinary, ...before })
   if (first !== undefined) expect(first.status, first.body).toBe(200)
   if (renews === undefined || first === undefined) return send({ ...ordinary, ...request })
-  const intent = { ...JSON.parse(ordinary.body ?? ''), lease: JSON.parse(first.body).lease.id }
+  if (ordinary.body === undefined)
+    return send({ ...ordinary, headers: { ...ordinary.headers, 'if-none-match': first.headers.etag ?? '' } })
+  const intent = { ...JSON.parse(ordinary.body), lease: JSON.parse(first.body).lease.id }
   const headers = { ...ordinary.headers, 'if-none-match': first.headers.etag ?? '' }
   return send({ ...ordinary, headers, ...bodyOf(intent) })
 }
@@ -252,7 +362,8 @@ const asDocumented = (body: unknown, documented: unknown): unknown => {
       const shown = (documented as Record<string, unknown> | undefined)?.[name]
       const isAnother =
         (name === 'directory' && /^sha256:[0-9a-f]{64}$/.test(value)) ||
-        (name === 'token' && /^eyJhbGciOiJFUzI1NiIs[\w-]*\.[\w-]+\.[\w-]{86}$/.test(value)) ||
+        ((name === 'token' || name === 'access_token') &&
+          /^eyJhbGciOiJFUzI1NiIs[\w-]*\.[\w-]+\.[\w-]{86}$/.test(value)) ||
         ((name === 'x' || name === 'y') && /^[\w-]{43}$/.test(value))
       return [name, isAnother ? shown : asDocumented(value, shown)]
     }),
@@ -376,7 +487,11 @@ describe('resolve answers as documented', () => {
       expect([typeOf(answer), answer.body]).toEqual(['', ''])
       return
     }
-    const [type, media] = ours[0] ?? expect.unreachable()
+    const [type, media] = ours.find(([each]) => typeOf(answer).split(';')[0] === each) ?? expect.unreachable()
+    if (type === javaType) {
+      expect(answer.body).toBe(media.examples?.[scenario.example ?? '']?.value)
+      return
+    }
     expect(typeOf(answer)).toBe(type)
     const body = JSON.parse(answer.body)
     expect(problemsAt(`${at}/content/${type.replaceAll('/', '~1')}/schema`, body)).toEqual([])
@@ -411,8 +526,10 @@ describe('resolve answers as documented', () => {
       ),
     )
     for (const { name, operation } of operations)
-      for (const { value } of Object.values(operation.requestBody?.content['application/json'].examples ?? {}))
+      for (const { value } of Object.values(operation.requestBody?.content['application/json']?.examples ?? {}))
         expect(sent).toContain(`${name} ${JSON.stringify(value)}`)
+    for (const name of Object.keys(formExamples)) expect(sent).toContain(`${token} ${documentedForm(name).body}`)
+    expect(Object.keys(formExamples)).not.toEqual([])
   })
 })
 

@@ -1,9 +1,18 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Acl, compareAccess, computeAccess, isAdmitted, requiredAccess } from '../../shared/domain/access.ts'
+import {
+  type Acl,
+  compareAccess,
+  computeAccess,
+  hasNeeded,
+  isAdmitted,
+  requiredAccess,
+} from '../../shared/domain/access.ts'
 import { decide } from '../../shared/domain/decide.ts'
 import { compileDirectory, type Directory } from '../../shared/domain/directory.ts'
 import type { Policy } from '../../shared/domain/policy.ts'
+import { topicsOfTwoChannels } from '../../shared/domain/policy-checks.ts'
+import { reachOf } from '../../shared/domain/reach.ts'
 import { aCluster, anIntent, aPolicy, aPrincipal, now } from '../fixtures/policies.ts'
 import { anyChannel, anyPattern, anyTemplate, everyChannel, hasChannel, texts } from '../fixtures/small-universe.ts'
 
@@ -64,7 +73,8 @@ const anyRoute: fc.Arbitrary<RouteText> = anyPattern({ named: true }).chain((cha
 
 /** What the compiler refuses is taken out, for no such policy is ever in force. */
 const accepted = (policy: Policy): World => {
-  const { directory, issues } = compileDirectory(policy, 'sha256:world')
+  const { directory, issues: own } = compileDirectory(policy, 'sha256:world')
+  const issues = [...own, ...topicsOfTwoChannels(policy, directory)]
   if (issues.length === 0) return { policy, directory }
   const refused = new Set(issues.map(({ path }) => path[1]))
   if (issues.some(({ path }) => path[0] !== 'routes')) throw new Error(`unexpected: ${issues[0]?.detail}`)
@@ -255,6 +265,56 @@ it('what an allowed intent needs is what access gives, so that nobody waits for 
     }),
     runs,
   )
+})
+
+describe('what a token for a cluster is for', () => {
+  const clusters = ['main', 'other'] as const
+  const reachIn = ({ directory }: World, labels: Labels) => reachOf(directory, { name: 'p', labels }, now).clusters
+
+  it('is in what access gives, whatever topics there are, so that nobody waits for ever', () => {
+    fc.assert(
+      fc.property(anyWorld, anyLabels, fc.integer({ min: 1, max: 3 }), (world, labels, every) => {
+        const topics = new Set(topicsOf(world).filter((_, index) => index % every === 0))
+        for (const [cluster, needed] of reachIn(world, labels)) {
+          const acls = computeAccess(world.directory, cluster, { name: 'p', labels }, topics, now)
+          expect(needed.acls.filter((acl) => !isAdmitted(acls, acl))).toEqual([])
+          const applied = { acls, policies: [world.directory.hash], labels }
+          expect(hasNeeded(applied, needed, world.directory.hash)).toBe(true)
+        }
+      }),
+      runs,
+    )
+  })
+
+  it('is all that access gives there, unless it says that it depends on topics', () => {
+    fc.assert(
+      fc.property(anyWorld, anyLabels, (world, labels) => {
+        const reached = reachIn(world, labels)
+        for (const cluster of clusters) {
+          const topics = new Set(topicsOf(world))
+          const acls = computeAccess(world.directory, cluster, { name: 'p', labels }, topics, now)
+          const needed = reached.get(cluster)
+          if (needed === undefined) expect(acls).toEqual([])
+          else if (!needed.everything) expect(acls.filter((acl) => !isAdmitted(needed.acls, acl))).toEqual([])
+        }
+      }),
+      runs,
+    )
+  })
+
+  it('rests on every grant that lets an intent through there, so that it outlives none of them', () => {
+    fc.assert(
+      fc.property(anyWorld, anyLabels, anyChannel, fc.constantFrom(...actions), (world, labels, channel, action) => {
+        const { directory } = world
+        const principal = aPrincipal('p', labels)
+        const decision = decide(principal, anIntent({ [action]: [channel] }), { directory, denied: [], now, jitter: 0 })
+        if (decision.outcome !== 'allow') return
+        for (const { cluster, admissions } of decision.connections)
+          for (const { grant } of admissions) expect(reachIn(world, labels).get(cluster.name)?.grants).toContain(grant)
+      }),
+      runs,
+    )
+  })
 })
 
 const anyAcl: fc.Arbitrary<Acl> = fc.record({

@@ -1,7 +1,13 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { intersectPatterns } from '../../shared/domain/channel.ts'
-import { addPattern, createChannelTrie, firstMatch, indicesMeeting } from '../../shared/domain/channel-trie.ts'
+import {
+  addPattern,
+  createChannelTrie,
+  firstMatch,
+  indicesMeeting,
+  meetsSome,
+} from '../../shared/domain/channel-trie.ts'
 import { channelOf, patternOf } from '../fixtures/policies.ts'
 import { anyChannel, anyPattern, hasChannel } from '../fixtures/small-universe.ts'
 
@@ -47,6 +53,22 @@ it('finds all patterns that have a channel in common with another, as a scan doe
         intersectPatterns(patternOf(other), pattern) === undefined ? [] : [index],
       )
       expect(indicesMeeting(trieOf(patterns), pattern)).toEqual(meeting)
+      expect(indicesMeeting(trieOf(patterns), pattern, 2)).toHaveLength(Math.min(3, meeting.length))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+it('knows whether one of the earlier rules meets a pattern and is accepted, as a scan does', () => {
+  const anyRule = fc.record({ text: anyPattern({ named: true }), accepted: fc.boolean() })
+  fc.assert(
+    fc.property(fc.array(anyRule, { maxLength: 25 }), anyPattern(), fc.nat(25), (rules, asked, before) => {
+      const pattern = patternOf(asked)
+      const meets = rules
+        .slice(0, before)
+        .some(({ text, accepted }) => accepted && intersectPatterns(patternOf(text), pattern) !== undefined)
+      const trie = trieOf(rules.map(({ text }) => text))
+      expect(meetsSome(trie, pattern, before, (index) => rules[index]?.accepted === true)).toBe(meets)
     }),
     { numRuns: 1000 },
   )

@@ -173,6 +173,32 @@ describe('rule 3', () => {
   })
 })
 
+describe('a pattern that many routes carry', () => {
+  const routesOf = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      channel: `kafka://acme/orders/o${index}/**`,
+      cluster: 'main',
+      topic: `orders.o${index}.{**}`,
+    }))
+
+  it('is answered by up to 1000 of them', () => {
+    const decision = deciding({ grants: [all], routes: routesOf(1000) }, { consume: ['kafka://acme/orders/**'] })
+    expect(decision.outcome === 'allow' && decision.connections[0]?.admissions).toHaveLength(1000)
+  })
+
+  it('has to be narrower with more', () => {
+    const routes = routesOf(1001)
+    expect(told(deciding({ grants: [all], routes }, { consume: ['kafka://acme/orders/**'] }))).toEqual({
+      rule: 3,
+      reason: 'pattern_too_wide',
+      pointer: '/consume/0',
+    })
+    expect(told(deciding({ grants: [all], routes }, { consume: ['kafka://acme/orders/o1000/**'] }))).toMatchObject([
+      { topics: ['orders\\.o1000\\..+'] },
+    ])
+  })
+})
+
 describe('rule 4', () => {
   it('denies while the cluster of the route is quarantined, and looks for no other', () => {
     const clusters = { main: aCluster({ quarantined: true }), other: aCluster() }

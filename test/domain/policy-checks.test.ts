@@ -222,7 +222,7 @@ describe('names and wildcards at the same places', () => {
   test('of routes are refused where a look-up could take too long', () => {
     expect(check({ routes: routes(6) })).toEqual([])
     expect(check({ routes: routes(8) })).toEqual([
-      'routes: the channels have names and wildcards at the same places so often that one look-up may take 768 steps; allowed: 256',
+      'routes: names and wildcards are at the same places, or channels are the same but for `when`, so often that one look-up may take 768 steps; allowed: 256',
     ])
   })
 
@@ -232,6 +232,30 @@ describe('names and wildcards at the same places', () => {
       { principals: { labels: { team: 'finance' } }, consume: [...channels(levels)] },
     ]
     expect(check({ grants: grants(6) })).toEqual([])
-    expect(check({ grants: grants(8) })).toEqual([expect.stringMatching(/^grants: the channels have names/)])
+    expect(check({ grants: grants(8) })).toEqual([expect.stringMatching(/^grants: names and wildcards are/)])
+  })
+})
+
+describe('routes of the same channels', () => {
+  const routesOf = (count: number, last: Policy['routes'][number][] = []): Policy['routes'] => [
+    ...Array.from({ length: count }, (_, index) => ({
+      channel: 'kafka://acme/orders/**',
+      when: { labels: { tenant: `t${index}` } },
+      cluster: 'main',
+      topic: 'orders.{**}',
+    })),
+    ...last,
+  ]
+  const one = { channel: 'kafka://acme/orders/**', cluster: 'main', topic: 'orders.{**}' }
+
+  test('that differ in `when` are refused where a look-up would try too many', () => {
+    expect(check({ routes: routesOf(200) })).toEqual([])
+    expect(check({ routes: routesOf(300) })).toEqual([
+      expect.stringMatching(/^routes: .* the same but for `when`, .* may take 30\d steps; allowed: 256$/),
+    ])
+  })
+
+  test('behind one that holds for everybody are never tried', () => {
+    expect(check({ routes: [one, ...routesOf(300)] })).toEqual([])
   })
 })

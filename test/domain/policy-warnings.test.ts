@@ -171,3 +171,46 @@ test('a grant whose end has passed is named with that end', () => {
     }),
   ).toEqual(['grants.0.until: gives nothing: it ended at `2026-11-21T00:00:00.000Z`'])
 })
+
+describe('settings that nobody is told', () => {
+  const ofProfile = (role: 'producer' | 'consumer', properties: Record<string, string | number | boolean>) =>
+    warnings({ profiles: { mine: { role, properties } } })
+
+  test('a setting that no client has for the role is named', () => {
+    expect(ofProfile('producer', { 'linger.mss': 5, 'fetch.min.bytes': 1, acks: 'all' })).toEqual([
+      "profiles.mine.properties.linger.mss: no client is told: neither Java's nor librdkafka has it for a producer",
+      "profiles.mine.properties.fetch.min.bytes: no client is told: neither Java's nor librdkafka has it for a producer",
+    ])
+  })
+
+  test('a setting that one of the clients has is fine', () => {
+    expect(
+      ofProfile('producer', { 'max.block.ms': 1_000, 'statistics.interval.ms': 1_000, 'buffer.memory': 1 }),
+    ).toEqual([])
+    expect(ofProfile('consumer', { 'auto.offset.reset': 'none', 'fetch.max.wait.ms': 5 })).toEqual([])
+  })
+
+  test('a value that librdkafka does not take is named', () => {
+    expect(ofProfile('producer', { acks: '2', 'linger.ms': 'soon' })).toEqual([
+      'profiles.mine.properties.acks: clients of librdkafka are not told: they take no `2` for it',
+      'profiles.mine.properties.linger.ms: clients of librdkafka are not told: they take no `soon` for it',
+    ])
+  })
+
+  test('a producer that neither client starts is named', () => {
+    const idempotent = { 'enable.idempotence': 'true' }
+    expect(
+      ofProfile('producer', { ...idempotent, acks: 1, retries: 0, 'max.in.flight.requests.per.connection': 6 }),
+    ).toEqual([
+      'profiles.mine.properties.acks: no producer starts with `1` beside `enable.idempotence`; allowed: `all`',
+      'profiles.mine.properties.retries: no producer starts with `0` beside `enable.idempotence`; allowed: more than `0`',
+      'profiles.mine.properties.max.in.flight.requests.per.connection: no producer starts with `6` beside `enable.idempotence`; allowed: up to `5`',
+    ])
+    expect(ofProfile('producer', { ...idempotent, acks: '-1', retries: 1 })).toEqual([])
+    expect(ofProfile('producer', { 'enable.idempotence': false, acks: 1 })).toEqual([])
+  })
+
+  test('the built-in profiles are no business of the policy', () => {
+    expect(warnings({})).toEqual([])
+  })
+})

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { compileDirectory } from '../../shared/domain/directory.ts'
 import { type Policy, policySchema } from '../../shared/domain/policy.ts'
+import { topicsOfTwoChannels } from '../../shared/domain/policy-checks.ts'
 import { aCluster, aPolicy } from '../fixtures/policies.ts'
 
 const refused = (document: unknown): string[] => {
@@ -10,8 +11,12 @@ const refused = (document: unknown): string[] => {
   return parsed.success ? [] : parsed.error.issues.map(({ path }) => path.join('.'))
 }
 
-const issuesOf = (changes: Partial<Policy>) =>
-  compileDirectory(aPolicy(changes), '').issues.map(({ path, detail }) => `${path.join('.')}: ${detail}`)
+const issuesOf = (changes: Partial<Policy>) => {
+  const policy = aPolicy(changes)
+  const { directory, issues } = compileDirectory(policy, '')
+  const all = issues.length > 0 ? issues : topicsOfTwoChannels(policy, directory)
+  return all.map(({ path, detail }) => `${path.join('.')}: ${detail}`)
+}
 
 describe('the policy schema', () => {
   it('takes the example', () => {

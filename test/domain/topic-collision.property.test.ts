@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { topicOf } from '../../shared/domain/directory.ts'
 import type { Route } from '../../shared/domain/route.ts'
 import { findTopicCollisions } from '../../shared/domain/topic-collision.ts'
-import { channelOf, routesOf } from '../fixtures/policies.ts'
+import { channelOf, routeOf, routesOf } from '../fixtures/policies.ts'
 import { anyPattern, anyTemplate, domains } from '../fixtures/small-universe.ts'
 
 /** Paths of up to four over texts that templates have as tokens, prefixes and suffixes too: most collisions show here. */
@@ -64,4 +64,49 @@ it('among many routes it names some pair whenever it names one of two', () => {
     }),
     { numRuns: 200 },
   )
+})
+
+it.each([
+  ['the same segments in another order', 'kafka://acme/{a}/{b}', '{b}.{a}'],
+  ['the same path of another domain', 'kafka://beta/{a}/{b}', '{a}.{b}'],
+  ['a part of a segment that is fixed', 'kafka://acme/{a}/{b}', 'x{a}.{b}'],
+  ['another literal than the token', 'kafka://acme/x/{b}', 'y.{b}'],
+])('routes that put the path of a channel into a topic meet one that does not: %s', (_, channel, topic) => {
+  const routes = routesOf({ channel: 'kafka://acme/{a}/{b}', topic: '{a}.{b}' }, { channel, topic })
+  expect(findTopicCollisions(routes)).toMatchObject([{ route: { index: 1 }, other: { index: 0 } }])
+})
+
+describe('what would take for ever, were every route compared with every other, takes a moment', () => {
+  const many = 20_000
+  const manyRoutes = (make: (index: number) => { channel: string; topic: string }): readonly Route[] =>
+    Array.from({ length: many }, (_, index) => ({ ...routeOf(make(index).channel, make(index).topic), index }))
+
+  it.each([
+    [
+      'topics that are the path of their channel, and meet wherever channels do',
+      (index: number) => ({
+        channel: index % 2 === 0 ? `kafka://acme/{a}/r${index}` : `kafka://acme/a${index}/{b}`,
+        topic: 'all.{path}.v1',
+      }),
+    ],
+    [
+      'prefixes of one token',
+      (index: number) => ({ channel: `kafka://d${index}/{store}`, topic: `app${index}-{store}` }),
+    ],
+    [
+      'suffixes after what `**` took',
+      (index: number) => ({ channel: `kafka://d${index}/x/**`, topic: `r${index}.{**}.v${index}` }),
+    ],
+  ])('%s', (_, make) => {
+    expect(findTopicCollisions(manyRoutes(make))).toEqual([])
+  })
+
+  it('two `**` with many tokens behind them, which could share them in millions of orders', () => {
+    const tokens = (name: string) => Array.from({ length: 40 }, (_, at) => `${name}${at}`).join('.')
+    const routes = routesOf(
+      { channel: 'kafka://acme/**', topic: `{**}.${tokens('a')}` },
+      { channel: 'kafka://acme/b/**', topic: `{**}.${tokens('b')}` },
+    )
+    expect(findTopicCollisions(routes)).toEqual([])
+  })
 })

@@ -4,6 +4,7 @@ import { computeAccess } from '../../shared/domain/access.ts'
 import { decide } from '../../shared/domain/decide.ts'
 import { compileDirectory } from '../../shared/domain/directory.ts'
 import type { Policy } from '../../shared/domain/policy.ts'
+import { topicsOfTwoChannels } from '../../shared/domain/policy-checks.ts'
 import { warnAboutPolicy } from '../../shared/domain/policy-warnings.ts'
 import { aDirectory, anIntent, aPolicy, aPrincipal, now } from '../fixtures/policies.ts'
 import { texts } from '../fixtures/small-universe.ts'
@@ -71,10 +72,13 @@ describe('a lookup table', () => {
     ])
   })
 
-  const issues = (changes: Partial<Policy['routes'][number]>): readonly string[] =>
-    compileDirectory(aPolicy({ routes: [{ ...table, ...changes }] }), '').issues.map(
+  const issues = (changes: Partial<Policy['routes'][number]>): readonly string[] => {
+    const policy = aPolicy({ routes: [{ ...table, ...changes }] })
+    const compiled = compileDirectory(policy, '')
+    return [...compiled.issues, ...topicsOfTwoChannels(policy, compiled.directory)].map(
       ({ path, detail }) => `${path.join('.')}: ${detail}`,
     )
+  }
 
   test.each<[string, Partial<Policy['routes'][number]>, string]>([
     [

@@ -7,7 +7,8 @@ import { expect, test } from 'vitest'
 import { mintWorkloadToken } from '../../local/issuer.ts'
 import { readStackState } from '../../local/state.ts'
 
-// Every grant of examples/policy.yaml and every ACL that comes from it is used here once, by the principal that has it.
+// Every grant of examples/policy.yaml and every ACL that comes from it is used here once, by the principal that has it;
+// that of legacy-billing, which keeps its own Kafka client, in clients.test.ts.
 
 const state = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
 const created = 'kafka://payments.acme.com/orders/created'

@@ -138,6 +138,16 @@ describe('is refused like every other, with one answer,', () => {
     await refuse(signText(p256, { alg: 'ES256', kid: 'p256' }, payload))
   })
 
+  test('a good token inside another, signed or not', async () => {
+    const inner = await mint(p256, claims())
+    const header = { alg: 'ES256', kid: 'p256', cty: 'JWT' }
+    await refuse(signText(p256, header, inner))
+    await refuse(signText(p256, header, JSON.stringify(inner)))
+    await refuse(signText(p256, header, JSON.stringify({ jwt: inner })))
+    await refuse(`${encode(JSON.stringify({ ...header, alg: 'none' }))}.${encode(inner)}.`)
+    await refuse(`${encode(JSON.stringify({ alg: 'dir', enc: 'A256GCM', cty: 'JWT' }))}..AA.${encode(inner)}.AA`)
+  })
+
   test('a token without a signature', async () => {
     const unsecured = new UnsecuredJWT(claims()).encode()
     const payload = encode(JSON.stringify(claims()))

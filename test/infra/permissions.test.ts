@@ -151,6 +151,12 @@ describe('permissions', () => {
         Principal: 'apigateway.amazonaws.com',
         SourceArn: 'arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<Api>/*/*/v1/aws/resolve',
       },
+      {
+        Action: 'lambda:InvokeFunction',
+        FunctionName: '<ResolveFunction.Arn>',
+        Principal: 'apigateway.amazonaws.com',
+        SourceArn: 'arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<Api>/*/*/servicegw',
+      },
     ])
   })
 

@@ -7,6 +7,7 @@ export type Resource = {
   readonly Type: string
   // biome-ignore lint/suspicious/noExplicitAny: a template is what CloudFormation says it is
   readonly Properties: any
+  readonly DependsOn?: readonly string[]
   readonly DeletionPolicy?: string
   readonly UpdateReplacePolicy?: string
 }

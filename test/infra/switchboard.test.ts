@@ -3,7 +3,7 @@ import { Match } from 'aws-cdk-lib/assertions'
 import { ArnPrincipal } from 'aws-cdk-lib/aws-iam'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { describe, expect, it } from 'vitest'
-import { aVpc, type Resource, rendered, type Synthesized, synthesize, walk } from './stack.ts'
+import { aVpc, named, type Resource, rendered, type Synthesized, synthesize, walk } from './stack.ts'
 
 const production = synthesize()
 const development = synthesize({ development: true, issuerUrl: 'http://127.0.0.1:8080' })
@@ -234,6 +234,7 @@ describe('the API', () => {
     expect(routes).toEqual([
       ['$default', 'NONE', 'integrations/<ApiEveryRequestFunction>'],
       ['POST /v1/aws/resolve', 'AWS_IAM', 'integrations/<ApiEveryRequestFunction>'],
+      ['GET /servicegw', 'NONE', 'integrations/<ApiEveryRequestFunction>'],
     ])
     const integration = production.properties('AWS::ApiGatewayV2::Integration')
     expect([integration.PayloadFormatVersion, rendered(integration.IntegrationUri)]).toEqual([
@@ -246,6 +247,14 @@ describe('the API', () => {
     const { StageName, AutoDeploy, DefaultRouteSettings } = production.properties('AWS::ApiGatewayV2::Stage')
     expect([StageName, AutoDeploy]).toEqual(['$default', true])
     expect(DefaultRouteSettings).toEqual({ ThrottlingRateLimit: 2_000, ThrottlingBurstLimit: 1_000 })
+  })
+
+  it('limits those who poll by themselves, once their route is there', () => {
+    const [stage] = Object.values(production.ofType('AWS::ApiGatewayV2::Stage'))
+    expect(stage?.Properties.RouteSettings).toEqual({
+      'GET /servicegw': { ThrottlingRateLimit: 500, ThrottlingBurstLimit: 500 },
+    })
+    expect(stage?.DependsOn?.map(named)).toContain('ApiPolledRequest')
   })
 
   it('logs every request without its query string and headers', () => {

@@ -49,4 +49,5 @@ export const aStack = (): StackState => ({
     payments: aCluster('payments', '127.0.0.1:20003', '127.0.0.1:20004'),
     analytics: aCluster('analytics', '127.0.0.1:20005', '127.0.0.1:20006'),
   },
+  clients: { 'legacy-billing': 'legacy-billing:secret-of-legacy-billing' },
 })

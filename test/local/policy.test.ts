@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { renderPolicy } from '../../local/policy.ts'
+import { clientsOf, renderPolicy } from '../../local/policy.ts'
 import { policySchema } from '../../shared/domain/policy.ts'
 import { aStack } from './a-stack.ts'
 
@@ -37,6 +37,11 @@ test('rendering changes addresses, certificates and secrets and nothing else', (
   expect(rendered.identities[0].principal).toBe(written.identities[0].principal)
   expect(JSON.stringify(rendered)).not.toContain('acme.internal')
   expect(JSON.stringify(rendered.clusters)).not.toContain('acme.com')
+})
+
+test('the callers that need a secret are those that the policy names as clients', () => {
+  expect(clientsOf(example)).toEqual(['legacy-billing'])
+  expect(clientsOf('identities: []')).toEqual([])
 })
 
 test('the rendered policy keeps the comments of the example', () => {

@@ -100,6 +100,17 @@ describe('the directory in memory', () => {
     expect((await cache.current()).revision).toBe(1)
   })
 
+  it('is looked at again as soon as the clock was set back, so that a revocation is no later', async () => {
+    await publish(granting('a'))
+    await cache.current()
+    await publish(granting('a'), ['a'])
+    pass(-120)
+    expect((await cache.current()).denied).toEqual(['a'])
+    failing = true
+    pass(-120)
+    await expect(cache.current()).rejects.toMatchObject({ code: 'unavailable' })
+  })
+
   it('is asked for at most every 5 s while the pointer cannot be read', async () => {
     await publish(granting('a'))
     await cache.current()

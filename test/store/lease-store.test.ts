@@ -20,6 +20,11 @@ const refused = (type: string, reasons?: readonly string[]): Answer => ({
 })
 const canceled = (...reasons: readonly string[]): Answer => refused('TransactionCanceledException', reasons)
 const busy = refused('TransactionConflictException')
+/** With the item as it is, which the request asked for. */
+const refusedOver = (item: Readonly<Record<string, unknown>>): Answer => {
+  const { status, body } = refused('ConditionalCheckFailedException')
+  return { status, body: { ...body, Item: item } }
+}
 
 const servers: Server[] = []
 
@@ -91,6 +96,29 @@ test('renewing tries again when it meets another write', async () => {
   expect(await store.renew(lease, now)).toBe(true)
   expect(await store.renewUnchanged(unchanged, now)).toBe(true)
   expect(requests()).toBe(4)
+})
+
+test.each([
+  { held: 'nothing', script: [refused('ConditionalCheckFailedException'), done], requests: 2 },
+  {
+    held: 'a lease that ended',
+    script: [refusedOver({ expiresAt: { S: '2026-11-21T12:00:00.000Z' } }), done],
+    requests: 2,
+  },
+  { held: 'the same', script: [refusedOver({ expiresAt: { S: '9999-12-31T23:59:59.999Z' } })], requests: 1 },
+  { held: 'another answer', script: [done], requests: 1 },
+  { held: 'another answer, and another write on it', script: [busy, done], requests: 2 },
+])('keeping a lease where there is $held takes $requests requests', async ({ script, requests: expected }) => {
+  const { store, requests } = await scripted(script)
+
+  expect(await store.keep({ ...lease, expiresAt: 'never' }, 10, now)).toBe('kept')
+  expect(requests()).toBe(expected)
+})
+
+test('keeping a lease fails when the database does', async () => {
+  const { store } = await scripted([refused('ValidationException')])
+
+  await expect(store.keep(lease, 10, now)).rejects.toThrow(expect.objectContaining({ name: 'ValidationException' }))
 })
 
 test('a condition that does not hold is an answer and not tried again', async () => {

@@ -18,7 +18,12 @@ const accessPath = 'shared/domain/access-path.ts'
 const lease = 'shared/domain/lease.ts'
 const topic = 'shared/domain/topic.ts'
 const access = 'shared/domain/access.ts'
+const topicCollision = 'shared/domain/topic-collision.ts'
 const resolve = 'functions/resolve/resolve.ts'
+const requireAccess = 'functions/resolve/require-access.ts'
+const reach = 'shared/domain/reach.ts'
+const token = 'functions/resolve/token.ts'
+const tokenEndpoint = 'functions/resolve/token-endpoint.ts'
 const applyAccess = 'functions/rotate/apply-access.ts'
 const leaseStore = 'shared/store/lease-store.ts'
 const directoryStore = 'shared/store/directory-store.ts'
@@ -220,8 +225,8 @@ const decisionMutations: readonly Mutation[] = [
     edits: [
       {
         file: directory,
-        find: '      if (hasLabels(principal.labels, held.labels)) search(held)',
-        replace: '      search(held)',
+        find: '      if (hasLabels(principal.labels, held.labels)) found.push(held)',
+        replace: '      found.push(held)',
       },
     ],
     tests: ruleTests,
@@ -317,16 +322,99 @@ const decisionMutations: readonly Mutation[] = [
   },
   {
     name: 'two channels of different routes may share a topic unseen',
-    edits: [{ file: directory, find: 'of findTopicCollisions(exclusive))', replace: 'of findTopicCollisions([]))' }],
+    edits: [
+      {
+        file: 'shared/domain/policy-checks.ts',
+        find: 'return findTopicCollisions(exclusive)',
+        replace: 'return findTopicCollisions([])',
+      },
+    ],
     tests: [...ruleTests, 'test/cli'],
+  },
+  {
+    name: 'two routes with `**` in their topics are never compared',
+    edits: [
+      {
+        file: topicCollision,
+        find: '    if (node.rest !== undefined) {',
+        replace: '    if (node.rest !== undefined && at < 0) {',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'routes of one family are told apart from no other',
+    edits: [
+      {
+        file: topicCollision,
+        find: '      if (entered.family !== family) entered.family = undefined\n',
+        replace: '      if (entered.family === undefined) entered.family = family\n',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'a channel that differs from the path of its topic is in the family of those that do not',
+    edits: [
+      {
+        file: topicCollision,
+        find: 'token.index === index && ',
+        replace: '',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'a pattern of an intent may meet any number of routes',
+    edits: [
+      {
+        file: directory,
+        find: "  if (meeting.length > maximumRoutesOfPattern) return { outcome: 'wide' }\n",
+        replace: '',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'any number of routes of the same channels may have to be tried',
+    edits: [
+      {
+        file: 'shared/domain/channel-trie.ts',
+        find: 'Math.max(0, last < 0 ? indices.length - 1 : last)',
+        replace: 'Math.min(0, last)',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'a look-up may take any number of steps',
+    edits: [
+      {
+        file: 'shared/domain/policy-checks.ts',
+        find: '    if (longest <= maximumSearch) return []\n',
+        replace: '    if (longest <= maximumSearch * 1_000) return []\n',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'a rollback puts back what an apply would refuse',
+    edits: [
+      {
+        file: 'cli/rollback.ts',
+        find: 'issues.length > 0 ? issues : [',
+        replace: 'issues.length >= 0 ? issues : [',
+      },
+    ],
+    tests: ['test/cli'],
   },
   {
     name: 'a profile may set where a client connects and who it is',
     edits: [
       {
         file: 'shared/domain/policy.ts',
-        find: '!Object.keys(properties).some(isReservedProperty)',
-        replace: 'Object.keys(properties).length >= 0',
+        find: 'if (problem !== undefined) context',
+        replace: 'if (problem === name) context',
       },
     ],
     tests: [...ruleTests, 'test/cli'],
@@ -379,7 +467,7 @@ const accessMutations: readonly Mutation[] = [
   },
   {
     name: 'no ACL for existing topics where no prefix fits',
-    edits: [{ file: access, find: '[route.topic.text] : topics)', replace: '[route.topic.text] : [])' }],
+    edits: [{ file: access, find: '[route.topic.text] : (topics ?? []))', replace: '[route.topic.text] : [])' }],
     tests: ruleTests,
   },
   {
@@ -466,9 +554,65 @@ const resolveMutations: readonly Mutation[] = [
     name: 'credentials are handed out before the access is there',
     edits: [
       {
-        file: resolve,
+        file: requireAccess,
         find: "    throw new SwitchboardError('credential_not_ready', {",
         replace: "    if (key === '') throw new SwitchboardError('credential_not_ready', {",
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'a topic that does not exist is waited for for ever',
+    edits: [{ file: requireAccess, find: 'if (absent.length > 0)', replace: 'if (absent.length < 0)' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'a topic is taken for absent because another one was',
+    edits: [{ file: requireAccess, find: '    asked?.need === need &&\n', replace: '    asked !== undefined &&\n' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'a topic is taken for absent under a policy that rotate has not seen',
+    edits: [
+      { file: requireAccess, find: '    policies.includes(policy) &&\n', replace: '' },
+      { file: requireAccess, find: 'JSON.stringify([policy, cluster,', replace: 'JSON.stringify([cluster,' },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'a topic is taken for absent for labels that rotate has not seen',
+    edits: [
+      {
+        file: requireAccess,
+        find: '    canonicalJson(labels) === canonicalJson(principal.labels) &&\n',
+        replace: '    canonicalJson(labels) !== undefined &&\n',
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'a topic that was absent once is absent for ever',
+    edits: [
+      {
+        file: requireAccess,
+        find: 'now.getTime() - asked.at.getTime() < absenceHoldsMs',
+        replace: 'now.getTime() - asked.at.getTime() < absenceHoldsMs * 1_000_000',
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'rotate answers what was asked after it listed the topics',
+    edits: [
+      {
+        file: applyAccess,
+        find: '      const known = await Promise.all(',
+        replace: '      const topics = await admin.listTopics()\n      const known = await Promise.all(',
+      },
+      {
+        file: applyAccess,
+        find: '      const topics = await admin.listTopics()\n      const prefix',
+        replace: '      const prefix',
       },
     ],
     tests: resolveTests,
@@ -477,8 +621,8 @@ const resolveMutations: readonly Mutation[] = [
     name: 'access at first sight is never asked for',
     edits: [
       {
-        file: resolve,
-        find: "      await queue.send({ kind: 'access', cluster: name, principal: principal.name })",
+        file: requireAccess,
+        find: "      await queue.send({ kind: 'access', cluster, principal: principal.name })",
         replace: '      await Promise.resolve()',
       },
     ],
@@ -726,11 +870,37 @@ const storeMutations: readonly Mutation[] = [
     edits: [
       {
         file: 'shared/store/directory-cache.ts',
-        find: 'clock().getTime() - checkedAt > serveStaleMs',
+        find: 'timeSince(checkedAt) > serveStaleMs',
         replace: 'checkedAt === Number.POSITIVE_INFINITY',
       },
     ],
     tests: ['test/store', 'test/functions'],
+  },
+  {
+    name: 'a directory is served for longer by a clock that was set back',
+    edits: [
+      {
+        file: 'shared/store/directory-cache.ts',
+        find: 'Math.abs(clock().getTime() - at)',
+        replace: '(clock().getTime() - at)',
+      },
+    ],
+    tests: ['test/store'],
+  },
+  {
+    name: 'a store that is throttled looks like a fault of ours',
+    edits: [{ file: 'functions/resolve/outage.ts', find: '    throttledOrLate.has(name) ||\n', replace: '' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'a transaction that was throttled looks like a fault of ours',
+    edits: [{ file: 'functions/resolve/outage.ts', find: 'cancelledForNow.has(', replace: "[''].includes(" }],
+    tests: resolveTests,
+  },
+  {
+    name: 'a request waits for a store until the gateway gives up',
+    edits: [{ file: 'functions/resolve/handler.ts', find: '>(inTime)', replace: '>()' }],
+    tests: resolveTests,
   },
   {
     name: 'no tokens while Secrets Manager is down, though the key is held',
@@ -900,14 +1070,474 @@ const inputMutations: readonly Mutation[] = [
   },
 ]
 
+const tokenMutations: readonly Mutation[] = [
+  {
+    name: 'rule 1: a denied principal gets tokens',
+    edits: [{ file: reach, find: 'if (denied.includes(principal.name))', replace: 'if (denied.includes(reach.name))' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'rule 2: a grant that has ended gives tokens',
+    edits: [{ file: reach, find: '.filter((grant) => !isExpired(grant, now))', replace: '' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'rule 2: what a grant that has ended gave is remembered',
+    edits: [{ file: token, find: 'known.validUntil > now', replace: 'known !== null' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'rule 3: a cluster is reached by a route that an earlier one hides',
+    edits: [{ file: access, find: 'if (isTaken(directory, principal, route, both)) continue', replace: '' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'rule 4: there are tokens for a quarantined cluster',
+    edits: [{ file: reach, find: ' || cluster.quarantined', replace: '' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'rule 6: a token outlives one of the grants that it is for',
+    edits: [{ file: reach, find: 'access.grants.flatMap(', replace: 'access.grants.slice(0, 1).flatMap(' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'a cluster that is not the caller’s looks other than one that does not exist',
+    edits: [
+      {
+        file: token,
+        find: 'throw refusal(decision, request.cluster)',
+        replace: 'throw refusal(decision, directory.clusters.has(cluster ?? "") ? request.cluster : undefined)',
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'a token is handed out before all of its access is there',
+    edits: [{ file: token, find: 'needed: access,', replace: 'needed: { ...access, acls: [] },' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'access that other labels gave is taken for all of it',
+    edits: [{ file: access, find: ' && hasLabels(applied.labels, needed.labels)', replace: '' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'a token is handed out without a lease',
+    edits: [{ file: token, find: '    await record(', replace: '    void record(' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'each token is a lease of its own',
+    edits: [{ file: token, find: 'request.instance ?? principal.name', replace: 'request.instance' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'of a parameter that a form has twice the last one counts',
+    edits: [{ file: 'shared/http/form.ts', find: 'if (seen.has(name))', replace: 'if (seen.has(text))' }],
+    tests: ['test/http', 'test/functions'],
+  },
+  {
+    name: 'a client proves itself in two ways at once',
+    edits: [
+      {
+        file: tokenEndpoint,
+        find: 'if (header !== undefined && secret !== undefined)',
+        replace: 'if (header === secret && secret !== undefined)',
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'an identity token is taken for the secret of a client',
+    edits: [{ file: tokenEndpoint, find: ' && /^basic /i.test(header)', replace: '' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'secrets may be in the URL of the token endpoint',
+    edits: [{ file: tokenEndpoint, find: 'bodyParameters.has(name)', replace: "name === ''" }],
+    tests: resolveTests,
+  },
+  {
+    name: 'plan does not see what becomes of those who hold tokens',
+    edits: [
+      {
+        file: 'cli/plan-moves.ts',
+        find: 'return compareTokens(token.token, decideIn(current), decideIn(next))',
+        replace: 'return compareTokens(token.token, decideIn(next), decideIn(next))',
+      },
+    ],
+    tests: ['test/cli'],
+  },
+]
+
+const servicegw = 'functions/resolve/servicegw.ts'
+const servicegwEndpoint = 'functions/resolve/servicegw-endpoint.ts'
+const servicegwQuery = 'shared/http/servicegw-query.ts'
+const servicegwTests = ['test/functions/resolve/servicegw.test.ts']
+const servicegwQueryTests = ['test/http/servicegw-query.property.test.ts']
+
+const servicegwMutations: readonly Mutation[] = [
+  {
+    name: 'ancestor: channels of two clusters are answered with one of them',
+    edits: [
+      { file: servicegw, find: 'connection === undefined || other !== undefined', replace: 'connection === undefined' },
+    ],
+    tests: servicegwTests,
+  },
+  {
+    name: 'ancestor: channels that end alike overwrite each other',
+    edits: [{ file: servicegwQuery, find: '    ...collisionErrors(asked),\n', replace: '' }],
+    tests: [...servicegwTests, ...servicegwQueryTests],
+  },
+  {
+    name: 'ancestor: who sends a parameter twice gets the last one',
+    edits: [{ file: servicegwQuery, find: '    if (known.has(key))', replace: '    if (key.length > 1000)' }],
+    tests: servicegwQueryTests,
+  },
+  {
+    name: 'ancestor: `+` stays a plus',
+    edits: [{ file: servicegwQuery, find: "text.replaceAll('+', ' ')", replace: 'text' }],
+    tests: servicegwQueryTests,
+  },
+  {
+    name: 'ancestor: everybody consumes unless they say otherwise',
+    edits: [
+      { file: servicegw, find: '  if (role !== undefined) return role\n', replace: "  return role ?? 'consumer'\n" },
+    ],
+    tests: servicegwTests,
+  },
+  {
+    name: 'ancestor: an answer before its access is on the cluster',
+    edits: [{ file: servicegw, find: '    await requireAccess({ cluster,', replace: '    void ({ cluster,' }],
+    tests: servicegwTests,
+  },
+  {
+    name: 'ancestor: an answer without a lease',
+    edits: [
+      {
+        file: servicegw,
+        find: '    if ((await leases.keep(lease, maximum, now))',
+        replace: '    if (maximum < 0 && (await leases.keep(lease, maximum, now))',
+      },
+    ],
+    tests: servicegwTests,
+  },
+  {
+    name: 'ancestor: its leases have no cap',
+    edits: [
+      {
+        file: servicegw,
+        find: "=== 'capped') throw leaseCapped(maximum)",
+        replace: '=== undefined) throw leaseCapped(maximum)',
+      },
+    ],
+    tests: servicegwTests,
+  },
+  {
+    name: 'ancestor: every poll goes to the lease store',
+    edits: [{ file: servicegw, find: 'if (age >= 0 && age < keepEveryMs) return', replace: 'if (age < 0) return' }],
+    tests: servicegwTests,
+  },
+  {
+    name: 'ancestor: a lease for every instance of the function',
+    edits: [
+      { file: servicegw, find: 'leaseId(principal.name, instance, ', replace: 'leaseId(principal.name, undefined, ' },
+    ],
+    tests: servicegwTests,
+  },
+  {
+    name: 'ancestor: a lease stays on record where its channel was',
+    edits: [{ file: servicegw, find: 'JSON.stringify([lease.etag, lease.directory])', replace: 'JSON.stringify([])' }],
+    tests: servicegwTests,
+  },
+  {
+    name: 'ancestor: a lease outlives its grant',
+    edits: [{ file: servicegw, find: '(until === undefined || (', replace: '(until === until || (' }],
+    tests: servicegwTests,
+  },
+  {
+    name: 'ancestor: what is stored is made from a secret',
+    edits: [{ file: servicegw, find: "tagOf(bodyWith(''))", replace: 'tagOf(bodyWith(request.clientSecret))' }],
+    tests: servicegwTests,
+  },
+  {
+    name: 'ancestor: any tag is the tag of the answer',
+    edits: [
+      {
+        file: servicegwEndpoint,
+        find: "['if-none-match'] === headers.etag",
+        replace: "['if-none-match'] !== undefined",
+      },
+    ],
+    tests: servicegwTests,
+  },
+  {
+    name: 'ancestor: polling takes the room of resolve',
+    edits: [{ file: 'infra/api.ts', find: '    stage.routeSettings = ', replace: '    void ' }],
+    tests: ['test/infra/switchboard.test.ts'],
+  },
+  {
+    name: 'a lease that is kept is written again each time',
+    edits: [
+      {
+        file: leaseStore,
+        find: "'etag <> :etag OR directory <> :directory'",
+        replace: "'etag <> :never OR directory <> :directory'",
+      },
+      {
+        file: leaseStore,
+        find: "      ':etag': lease.etag,\n",
+        replace: "      ':etag': lease.etag,\n      ...(condition === undefined ? {} : { ':never': '' }),\n",
+      },
+    ],
+    tests: ['test/contracts'],
+  },
+  {
+    name: 'a lease that ended is taken for one that is kept',
+    edits: [
+      {
+        file: leaseStore,
+        find: 'heldUntil !== undefined && heldUntil > now.toISOString()',
+        replace: 'heldUntil !== undefined',
+      },
+    ],
+    tests: ['test/store'],
+  },
+]
+
+const cliTests = ['test/cli/service']
+const cliServiceTests = ['test/e2e/cli-services.test.ts']
+const privateFile = 'cli/service/private-file.ts'
+const exec = 'cli/service/exec.ts'
+
+const cliMutations: readonly Mutation[] = [
+  {
+    name: 'switchboard resolve: everybody on the machine can read the file',
+    edits: [
+      { file: privateFile, find: "'wx', 0o600)", replace: "'wx', 0o644)" },
+      { file: privateFile, find: 'await chmod(temporary, 0o600)', replace: 'await chmod(temporary, 0o644)' },
+    ],
+    tests: cliTests,
+  },
+  {
+    name: 'switchboard resolve: a file can be read while it is half written',
+    edits: [
+      {
+        file: privateFile,
+        find: 'const temporary = join(',
+        replace: 'const temporary = target || join(',
+      },
+      { file: privateFile, find: "open(temporary, 'wx', 0o600)", replace: "open(temporary, 'w', 0o600)" },
+    ],
+    tests: cliTests,
+  },
+  {
+    name: 'switchboard resolve: a link in place of the file is replaced',
+    edits: [
+      {
+        file: privateFile,
+        find: 'if (found.isSymbolicLink())',
+        replace: 'if (found.isSymbolicLink()) return\n  if (found.isFIFO())',
+      },
+    ],
+    tests: cliTests,
+  },
+  {
+    name: 'switchboard: a token goes to another machine in plain text',
+    edits: [
+      {
+        file: 'cli/service/arguments.ts',
+        find: "if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback))",
+        replace: "if (url.protocol !== 'https:' && !isLoopback && url.protocol !== 'http:')",
+      },
+    ],
+    tests: cliTests,
+  },
+  {
+    name: 'switchboard exec: the command inherits the secret',
+    edits: [
+      { file: exec, find: '!secretVariables.includes(name) && ', replace: '' },
+      { file: exec, find: "const secretVariables = ['SWITCHBOARD_TOKEN', 'SWITCHBOARD_CLIENT_SECRET']\n", replace: '' },
+    ],
+    tests: cliTests,
+  },
+  {
+    name: 'switchboard exec: the files stay when the command has ended',
+    edits: [{ file: exec, find: 'if (folder !== undefined) await rm(', replace: 'if (folder === null) await rm(' }],
+    tests: cliTests,
+  },
+  {
+    name: 'switchboard exec: the lease is not given back',
+    edits: [
+      { file: exec, find: 'if (lease !== undefined) await release(', replace: 'if (lease === null) await release(' },
+    ],
+    tests: cliTests,
+  },
+  {
+    name: 'switchboard exec: the files do not follow what Switchboard says',
+    edits: [
+      { file: exec, find: 'keepFiles = async () => write(plan())', replace: 'keepFiles = async () => write(first)' },
+    ],
+    tests: cliTests,
+  },
+  {
+    name: 'switchboard exec: a signal ends it, and the command goes on',
+    edits: [
+      {
+        file: exec,
+        find: 'if (child !== undefined) child.kill(signal)',
+        replace: 'if (child !== undefined) process.exit(1)',
+      },
+    ],
+    tests: cliTests,
+  },
+  {
+    name: 'switchboard exec: KAFKA_OPTS forgets what was allowed before',
+    edits: [
+      {
+        file: 'cli/service/client-files.ts',
+        find: 'const values = [...words, option].filter(',
+        replace: 'const values = [option].filter(',
+      },
+    ],
+    tests: cliTests,
+  },
+  {
+    name: 'switchboard doctor: the clock of this machine judges a token',
+    edits: [
+      {
+        file: 'cli/service/doctor.ts',
+        find: 'new Date(clock().getTime() + (health.skewMs ?? 0))',
+        replace: 'clock()',
+      },
+    ],
+    tests: cliTests,
+  },
+  {
+    name: 'switchboard doctor: only the bootstrap servers are tried',
+    edits: [
+      {
+        file: 'cli/service/kafka-checks.ts',
+        find: 'const advertised = await inTurns(brokers, logIn)',
+        replace: "const advertised: Login[] = brokers.map(() => ({ reach: { step: 'login' }, kafka: undefined }))",
+      },
+    ],
+    tests: cliServiceTests,
+  },
+  {
+    name: 'switchboard doctor: what the ACLs of the cluster say is not looked at',
+    edits: [
+      {
+        file: 'cli/service/kafka-checks.ts',
+        find: 'operations: entry?.topicAuthorizedOperations ?? 0',
+        replace: 'operations: -1',
+      },
+    ],
+    tests: cliServiceTests,
+  },
+]
+
+const dialect = 'shared/domain/client-dialect.ts'
+const clientFile = 'shared/http/client-file.ts'
+const clientForm = 'functions/resolve/client-form.ts'
+
+const fileMutations: readonly Mutation[] = [
+  {
+    name: 'a profile may make a client load code',
+    edits: [
+      {
+        file: 'shared/domain/profile.ts',
+        find: '  if (codeNames.test(name))',
+        replace: '  if (name === codeNames.source)',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'a profile may bring an assignor of its own',
+    edits: [
+      {
+        file: 'shared/domain/profile.ts',
+        find: "    name === 'partition.assignment.strategy' &&",
+        replace: "    name === '' &&",
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'a librdkafka client is told what it does not have',
+    edits: [
+      {
+        file: dialect,
+        find: "Object.hasOwn(domains, target) ? nearest(each, domains[target] ?? 'text') : undefined",
+        replace: "nearest(each, domains[target] ?? 'text')",
+      },
+    ],
+    tests: [...ruleTests, 'test/functions/resolve/client-form.test.ts'],
+  },
+  {
+    name: 'a librdkafka client is told bytes where it counts kilobytes',
+    edits: [{ file: dialect, find: 'scaled(value, 1024)', replace: 'scaled(value, 1)' }],
+    tests: ruleTests,
+  },
+  {
+    name: 'the JSON answer of a librdkafka client is in the words of Java',
+    edits: [{ file: resolve, find: "intent.client.family ?? 'java'", replace: "'java'" }],
+    tests: resolveTests,
+  },
+  {
+    name: 'a file is made of the first of several clusters',
+    edits: [
+      { file: clientForm, find: 'if (only !== undefined && found.length === 1)', replace: 'if (only !== undefined)' },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'the path of an assertion file is written as it came',
+    edits: [
+      {
+        file: clientForm,
+        find: 'if (file === undefined || !isAssertionFile(file))',
+        replace: 'if (file === undefined)',
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'a 304 keeps a file that was asked for in another way',
+    edits: [{ file: resolve, find: '[selected, request.form.variant]', replace: '[selected]' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'a secret ends its quotes in a file',
+    edits: [{ file: clientFile, find: ".replaceAll(/[\\\\\"]/g, '\\\\$&')", replace: '' }],
+    tests: ['test/http'],
+  },
+  {
+    name: 'a line of a value is a line of the file',
+    edits: [{ file: clientFile, find: 'escapes[unit] ??', replace: "(unit === '\\n' ? unit : undefined) ??" }],
+    tests: ['test/http'],
+  },
+  {
+    name: 'what a caller refuses is what it gets',
+    edits: [{ file: 'shared/http/accept.ts', find: '    if (quality === 0) continue\n', replace: '' }],
+    tests: ['test/http'],
+  },
+]
+
 export const mutations: readonly Mutation[] = [
   ...identityMutations,
   ...decisionMutations,
   ...accessMutations,
+  ...tokenMutations,
+  ...servicegwMutations,
   ...resolveMutations,
   ...rotateMutations,
   ...storeMutations,
   ...applyMutations,
   ...sdkMutations,
   ...inputMutations,
+  ...fileMutations,
+  ...cliMutations,
 ]

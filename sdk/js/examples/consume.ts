@@ -24,7 +24,8 @@ let seen = 0
 const stream = await consumer.consume({ ...kafka.consume, topics: [kafka.topic(created)] })
 for await (const message of stream) {
   await message.commit()
-  if (!message.key.startsWith(`${RUN}-`)) continue
+  // others may write to this channel too, and a record need not have a key
+  if (!message.key?.startsWith(`${RUN}-`)) continue
   seen += 1
   if (seen === 10) break
 }

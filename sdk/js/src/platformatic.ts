@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { BaseOptions, ConsumeOptions, ConsumerOptions, ProducerOptions, SASLOptions } from '@platformatic/kafka'
-import { SwitchboardError } from './errors.ts'
 import type { Connection, Properties } from './lease.ts'
+import { brokersOf, createReader, given, groupOf, refusalOf, roleOf, textOf } from './lib/settings.ts'
 
 type AnyProducer = ProducerOptions<unknown, unknown, unknown, unknown>
 type AnyConsumer = ConsumerOptions<unknown, unknown, unknown, unknown>
@@ -67,94 +67,23 @@ export type Platformatic = {
   readonly topicsOf: Connection['topicsOf']
 }
 
-const unsupported = (name: string, got: unknown, allowed: string): SwitchboardError =>
-  new SwitchboardError(
-    'unsupported',
-    `\`${name}\` is \`${String(got)}\`, which @platformatic/kafka cannot do; expected ${allowed}`,
-  )
-
-const numberOf = (properties: Properties, name: string): number | undefined => {
-  const value = properties[name]
-  if (value === undefined) return undefined
-  const number = Number(value)
-  if (typeof value !== 'boolean' && value !== '' && Number.isFinite(number)) return number
-  throw unsupported(name, value, 'a number')
-}
-
-const flagOf = (properties: Properties, name: string): boolean | undefined => {
-  const value = properties[name]
-  if (value === undefined) return undefined
-  if (String(value) === 'true') return true
-  if (String(value) === 'false') return false
-  throw unsupported(name, value, '`true` or `false`')
-}
-
-const textOf = (properties: Properties, name: string): string | undefined => {
-  const value = properties[name]
-  return value === undefined ? undefined : String(value)
-}
-
-const choiceOf = <T>(properties: Properties, name: string, choices: Readonly<Record<string, T>>): T | undefined => {
-  const value = textOf(properties, name)
-  if (value === undefined) return undefined
-  if (Object.hasOwn(choices, value)) return choices[value]
-  throw unsupported(
-    name,
-    value,
-    Object.keys(choices)
-      .map((choice) => `\`${choice}\``)
-      .join(', '),
-  )
-}
-
-/** Without the entries that say nothing: an explicit `undefined` would replace the client's default. */
-const given = <T extends object>(settings: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
-  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as never
-
-const brokersOf = (properties: Properties): string[] => {
-  const brokers = (textOf(properties, 'bootstrap.servers') ?? '')
-    .split(',')
-    .map((broker) => broker.trim())
-    .filter((broker) => broker !== '')
-  if (brokers.length > 0) return brokers
-  throw new SwitchboardError('malformed_answer', 'malformed answer: `bootstrap.servers` is missing')
-}
+const { numberOf, flagOf, choiceOf, tlsOf } = createReader('@platformatic/kafka')
 
 const hostOf = (broker: string): string => broker.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
 
-const tlsOf = (properties: Properties): Pick<PlatformaticClient, 'tls' | 'tlsServerName'> => {
-  const protocol = choiceOf(properties, 'security.protocol', { SASL_SSL: true, SASL_PLAINTEXT: false })
-  if (protocol === undefined) throw unsupported('security.protocol', protocol, '`SASL_SSL`, `SASL_PLAINTEXT`')
-  if (!protocol) return {}
-  choiceOf(properties, 'ssl.truststore.type', { PEM: true })
-  const certificates = textOf(properties, 'ssl.truststore.certificates')
+const encryptionOf = (properties: Properties): Pick<PlatformaticClient, 'tls' | 'tlsServerName'> => {
+  const tls = tlsOf(properties)
+  if (tls === undefined) return {}
   return {
-    tls: certificates === undefined ? {} : { ca: certificates },
+    tls,
     // brokers behind one address tell themselves apart by this name; an address cannot be one (RFC 6066)
     ...(brokersOf(properties).some((broker) => isIP(hostOf(broker))) ? {} : { tlsServerName: true }),
   }
 }
 
-/** What a broker says in a successful answer that is a refusal, or nothing. */
-const refusalOf = (authBytes: Buffer): string | undefined => {
-  if (authBytes.length === 0) return undefined
-  try {
-    const { status } = JSON.parse(authBytes.toString('utf8'))
-    return typeof status === 'string' ? status : undefined
-  } catch {
-    return 'an answer that is no JSON'
-  }
-}
-
-/**
- * RFC 7628 3.2.2: a refused token is a successful answer with a status in it. The client's own validator calls back
- * twice then, the second time as if all were well.
- */
-const refuseBadToken: NonNullable<SASLOptions['authBytesValidator']> = (authBytes, callback) => {
-  const refusal = refusalOf(authBytes)
-  if (refusal === undefined) callback(null, authBytes)
-  else callback(new SwitchboardError('kafka_refused', `the broker refused the token: \`${refusal}\``), authBytes)
-}
+/** The client's own validator calls back twice for a refusal, the second time as if all were well. */
+const refuseBadToken: NonNullable<SASLOptions['authBytesValidator']> = (authBytes, callback) =>
+  callback(refusalOf(authBytes) ?? null, authBytes)
 
 const saslOf = (connection: Connection): SASLOptions => {
   choiceOf(connection.properties, 'sasl.mechanism', { OAUTHBEARER: true })
@@ -168,7 +97,7 @@ const clientOf = (connection: Connection, role: Properties = {}): PlatformaticCl
     bootstrapBrokers: brokersOf(properties),
     retries: retriesOf(properties, 'default.api.timeout.ms', 60_000),
     sasl: saslOf(connection),
-    ...tlsOf(properties),
+    ...encryptionOf(properties),
     ...given({
       clientRack: textOf(properties, 'client.rack'),
       connectTimeout: numberOf(properties, 'socket.connection.setup.timeout.ms'),
@@ -219,8 +148,7 @@ const autocommitOf = (consumer: Properties): boolean | number | undefined => {
 }
 
 const consumerOf = (connection: Connection, consumer: Properties): PlatformaticConsumer => {
-  const groupId = textOf(consumer, 'group.id')
-  if (groupId === undefined) throw new SwitchboardError('malformed_answer', 'malformed answer: `group.id` is missing')
+  const groupId = groupOf(consumer)
   const sessionTimeout = numberOf(consumer, 'session.timeout.ms')
   const rebalanceTimeout = numberOf(consumer, 'max.poll.interval.ms')
   choiceOf(consumer, 'group.protocol', { classic: true })
@@ -260,15 +188,6 @@ const consumerOf = (connection: Connection, consumer: Properties): PlatformaticC
  * @throws {SwitchboardError} `unsupported` when the cluster or the profile wants what this client cannot do
  */
 export const platformatic = (connection: Connection): Platformatic => {
-  const roleOf = (role: 'producer' | 'consumer'): Properties => {
-    const properties = connection[role]
-    if (properties) return properties
-    const verb = role === 'producer' ? 'produce' : 'consume'
-    throw new SwitchboardError(
-      'unknown_channel',
-      `the lease has nothing to ${verb} on cluster \`${connection.cluster.name}\``,
-    )
-  }
   // what cannot work is said now, not when the first client is made
   clientOf(connection)
   if (connection.producer) producerOf(connection, connection.producer)
@@ -278,13 +197,13 @@ export const platformatic = (connection: Connection): Platformatic => {
       return clientOf(connection)
     },
     get producer() {
-      return producerOf(connection, roleOf('producer'))
+      return producerOf(connection, roleOf(connection, 'producer'))
     },
     get consumer() {
-      return consumerOf(connection, roleOf('consumer'))
+      return consumerOf(connection, roleOf(connection, 'consumer'))
     },
     get consume() {
-      const fallbackMode = choiceOf(roleOf('consumer'), 'auto.offset.reset', {
+      const fallbackMode = choiceOf(roleOf(connection, 'consumer'), 'auto.offset.reset', {
         earliest: 'earliest' as const,
         latest: 'latest' as const,
         none: 'fail' as const,

@@ -4,6 +4,8 @@ import { SignJWT } from 'jose'
 import { createHandler } from '../../../functions/resolve/handler.ts'
 import { createResolve } from '../../../functions/resolve/resolve.ts'
 import { createRoutes } from '../../../functions/resolve/routes.ts'
+import { createServicegw } from '../../../functions/resolve/servicegw.ts'
+import { createIssueToken } from '../../../functions/resolve/token.ts'
 import { createApplyAccess } from '../../../functions/rotate/apply-access.ts'
 import type { Policy } from '../../../shared/domain/policy.ts'
 import { createAuthenticator } from '../../../shared/identity/authenticator.ts'
@@ -70,6 +72,8 @@ export type Answer = {
 export type Request = {
   readonly method?: string
   readonly path?: string
+  /** Without its question mark. */
+  readonly query?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
   readonly base64?: boolean
@@ -79,6 +83,7 @@ export type Request = {
 export const eventOf = ({
   method = 'POST',
   path = '/v1/resolve',
+  query = '',
   headers = {},
   body,
   base64,
@@ -87,7 +92,7 @@ export const eventOf = ({
   version: '2.0',
   routeKey: '$default',
   rawPath: path,
-  rawQueryString: '',
+  rawQueryString: query,
   headers,
   isBase64Encoded: base64 ?? false,
   ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
@@ -144,7 +149,9 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
       directories: createDirectoryCache(directories, clock, () => {}),
       authenticate: createAuthenticator({
         issuerKeys: createIssuerKeys({ fetch: fetchOfIssuer, clock, development: false, onFailure: () => {} }),
-        clientDigests: async () => new Map([['legacy', [createHash('sha256').update('s3cret').digest()]]]),
+        // two, as during a rotation
+        clientDigests: async () =>
+          new Map([['legacy', ['s3cret', 'n3xt'].map((secret) => createHash('sha256').update(secret).digest())]]),
         ownIssuer: issuerUrl,
         clock,
       }),
@@ -158,6 +165,24 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
         clock,
         random: () => 0.5,
       }),
+      issueToken: createIssueToken({
+        issuerUrl,
+        access,
+        leases,
+        queue: { send },
+        signingKeys,
+        telemetry,
+        clock,
+      }),
+      servicegw: createServicegw({
+        issuerUrl,
+        access,
+        leases,
+        queue: { send },
+        telemetry,
+        clock,
+      }),
+      telemetry,
       signingKeys,
       leases,
       clock,
@@ -171,7 +196,7 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
     return {
       status: result.statusCode ?? 0,
       headers: result.headers as Record<string, string>,
-      body: text === '' ? {} : JSON.parse(text),
+      body: /json/.test(String(result.headers?.['content-type'])) ? JSON.parse(text) : {},
       text,
     }
   }

@@ -45,11 +45,20 @@ describe('an allowed intent', () => {
             'sasl.mechanism': 'OAUTHBEARER',
             'client.id': 'orders-api',
           },
-          producer: { acks: 'all', 'enable.idempotence': true, 'compression.type': 'none', 'linger.ms': 5 },
+          producer: {
+            acks: 'all',
+            'enable.idempotence': true,
+            'compression.type': 'none',
+            'linger.ms': 5,
+            'client.dns.lookup': 'use_all_dns_ips',
+            'metadata.recovery.strategy': 'rebootstrap',
+          },
           consumer: {
             'auto.offset.reset': 'earliest',
             'enable.auto.commit': false,
             'isolation.level': 'read_committed',
+            'client.dns.lookup': 'use_all_dns_ips',
+            'metadata.recovery.strategy': 'rebootstrap',
             'group.id': 'orders-1',
           },
           credential: { kind: 'jwt', token, expiresAt: '2026-11-21T12:30:00.000Z' },
@@ -185,7 +194,7 @@ describe('leases', () => {
       etag: first.headers.etag,
       'lease-expires-at': '2026-11-21T12:35:00.000Z',
     })
-    expect((await leases.list('orders-api', now))[0]?.expiresAt.toISOString()).toBe('2026-11-21T12:35:00.000Z')
+    expect((await leases.list('orders-api', now))[0]?.expiresAt).toEqual(new Date('2026-11-21T12:35:00.000Z'))
   })
 
   it('renew with a new token when the old one would end before the next refresh', async () => {

@@ -175,6 +175,34 @@ describe('when something fails', () => {
   })
 })
 
+describe('what was asked for', () => {
+  const asks = (need: string, after = 0) =>
+    access.request('main', 'orders-api', {}, new Date(now.getTime() + after), need)
+
+  it('is answered once the topics were listed after it', async () => {
+    await setPointer(orders)
+    await asks('one')
+    await applyAccess('main', ['orders-api'])
+    expect(await access.read('main', 'orders-api')).toMatchObject({ asked: { need: 'one' }, answered: true })
+  })
+
+  it('while the topics are listed is not answered', async () => {
+    await setPointer(orders)
+    await asks('one')
+    const openAdmin = async () => {
+      const admin = await kafka.open()
+      const listTopics = async () => {
+        const topics = await admin.listTopics()
+        expect(await asks('two', 10_000)).toBe(true)
+        return topics
+      }
+      return { ...admin, listTopics }
+    }
+    await createApplyAccess({ directories, access, openAdmin, telemetry, clock: () => now })('main', ['orders-api'])
+    expect(await access.read('main', 'orders-api')).toMatchObject({ asked: { need: 'two' }, answered: false })
+  })
+})
+
 it('whatever was there before, afterwards there is what the policy wants and nothing else of that user', async () => {
   const anyAcl = fc.record({
     resource: fc.constantFrom('topic' as const, 'group' as const),

@@ -1,0 +1,119 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { applyPolicy } from './apply.ts'
+import { addClient, finishRotation, removeClient, rotateClient } from './client.ts'
+import { CommandError } from './command-error.ts'
+import { ensureKeys } from './ensure-keys.ts'
+import { explainAs, renderExplanation } from './explain.ts'
+import { findLeases, renderLeases } from './leases.ts'
+import { planAsJson, planPolicy, renderPlan } from './plan.ts'
+import { readPolicy } from './read-policy.ts'
+import { readHistory, renderHistory, rollbackPolicy } from './rollback.ts'
+import { openStack } from './stack.ts'
+import { wholeNumber } from './whole-number.ts'
+import { why } from './why.ts'
+
+const clock = () => new Date()
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
+const complain = (line: string): void => void process.stderr.write(`${line}\n`)
+
+const failOn = (text: string | undefined): readonly string[] => {
+  if (text === undefined) return []
+  if (text === 'loses') return ['loses']
+  if (text === 'moves') return ['loses', 'moves']
+  throw new CommandError(`--fail-on takes \`loses\` or \`moves\`, got \`${text}\``, 2)
+}
+
+const parseLabels = (pairs: readonly string[]): Record<string, string> =>
+  Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=')
+      if (at < 1) throw new CommandError(`--label takes key=value, got \`${pair}\``, 2)
+      return [pair.slice(0, at), pair.slice(at + 1)]
+    }),
+  )
+
+/**
+ * What a platform team does with its own AWS credentials.
+ * @param usage said when the words are no command
+ */
+export const runOperator = async (argv: readonly string[], usage: string): Promise<void> => {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      stack: { type: 'string', default: 'Switchboard' },
+      wait: { type: 'string', default: '60' },
+      finish: { type: 'boolean', default: false },
+      as: { type: 'string' },
+      produce: { type: 'string', multiple: true },
+      consume: { type: 'string', multiple: true },
+      principal: { type: 'string' },
+      cluster: { type: 'string' },
+      channel: { type: 'string' },
+      group: { type: 'string' },
+      network: { type: 'string' },
+      label: { type: 'string', multiple: true, default: [] },
+      hours: { type: 'string', default: '24' },
+      'fail-on': { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const [command, file, ...rest] = positionals
+  const waitSeconds = wholeNumber('--wait', values.wait)
+
+  if (command === 'apply' && file !== undefined && rest.length === 0) {
+    const { policy, stack } = await readPolicy(file, () => openStack(values.stack), { now: clock(), complain })
+    const { directories, access, queue } = stack
+    await applyPolicy(policy, { directories, access, queue, report: print, clock, wait, waitSeconds })
+  } else if (command === 'rollback' && rest.length === 0) {
+    const revision = file === undefined ? undefined : wholeNumber('rollback', file)
+    const { issuerUrl, directories, access, queue } = await openStack(values.stack)
+    const stack = { issuerUrl, directories, access, queue }
+    await rollbackPolicy(revision, { ...stack, report: print, clock, wait, waitSeconds })
+  } else if (command === 'revisions' && file === undefined) {
+    const history = await readHistory(await openStack(values.stack))
+    if (values.json) print(JSON.stringify(history, null, 2))
+    else renderHistory(history).forEach(print)
+  } else if (command === 'plan' && file !== undefined && rest.length === 0) {
+    const stopsAt = failOn(values['fail-on'])
+    const { policy, stack } = await readPolicy(file, () => openStack(values.stack), { now: clock(), complain })
+    const plan = await planPolicy(policy, stack, clock())
+    if (values.json) print(JSON.stringify(planAsJson(plan), null, 2))
+    else renderPlan(plan).forEach(print)
+    const stopping = plan.moves.moves.filter(({ change }) => stopsAt.includes(change))
+    if (stopping.length > 0)
+      throw new CommandError(`--fail-on ${values['fail-on']}: ${stopping.length} rows under \`who moves\``)
+  } else if (command === 'ensure-keys' && file === undefined) {
+    const { issuerUrl, queue } = await openStack(values.stack)
+    print(`keys at ${await ensureKeys({ issuerUrl, queue, fetch, clock, wait, waitSeconds })}`)
+  } else if (command === 'explain' && values.as !== undefined && file === undefined) {
+    const { produce, consume, group, network } = values
+    const asked = {
+      principal: values.as,
+      labels: parseLabels(values.label),
+      intent: { produce, consume, group, network },
+    }
+    const explanation = await explainAs(asked, await openStack(values.stack), clock())
+    if (values.json) print(JSON.stringify(explanation, null, 2))
+    else renderExplanation(explanation).forEach(print)
+  } else if (command === 'leases' && file === undefined) {
+    const { principal, cluster, channel } = values
+    const stack = await openStack(values.stack)
+    const leases = await findLeases({ principal, cluster, channel }, stack, clock())
+    if (values.json) print(JSON.stringify(leases, null, 2))
+    else renderLeases(leases, (await stack.directories.readPointer()).policy, clock()).forEach(print)
+  } else if (command === 'why' && file !== undefined && rest.length === 0) {
+    const { logs, resolveLogGroupName } = await openStack(values.stack)
+    const since = new Date(clock().getTime() - wholeNumber('--hours', values.hours) * 3_600_000)
+    const lines = await why(file, logs, resolveLogGroupName, since)
+    lines.forEach(print)
+  } else if (command === 'client' && rest.length === 1) {
+    const change = { add: addClient, rotate: values.finish ? finishRotation : rotateClient, remove: removeClient }[
+      file ?? ''
+    ]
+    if (change === undefined) throw new CommandError(usage, 2)
+    const { clients } = await openStack(values.stack)
+    await change(rest[0] ?? '', { clients, report: print })
+  } else throw new CommandError(usage, 2)
+}

@@ -1,0 +1,158 @@
+import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+import { quoted } from '../../shared/domain/channel.ts'
+import { SwitchboardError } from '../../shared/domain/errors.ts'
+import type { ClientFamily, Intent } from '../../shared/domain/intent.ts'
+import type { ClientRole } from '../../shared/domain/profile.ts'
+import {
+  filePaths,
+  isAssertionFile,
+  renderJavaProperties,
+  renderLibrdkafka,
+  type TokenSource,
+} from '../../shared/http/client-file.ts'
+import type { ConnectionSettings } from '../../shared/http/connection.ts'
+import { basicCredentials } from '../../shared/identity/authenticator.ts'
+
+export const jsonType = 'application/json'
+export const javaType = 'text/x-java-properties'
+export const librdkafkaType = 'application/vnd.librdkafka+json'
+
+/** What `POST /v1/resolve` answers, the one it answers by itself first. */
+export const resolveTypes = [jsonType, javaType, librdkafkaType] as const
+
+/** An answer as the file of one stock client, which gets its tokens by itself. */
+export type ClientForm = {
+  readonly contentType: string
+  readonly family: ClientFamily
+  /** Tells files apart that the same settings give; a hash where it is of a secret. */
+  readonly variant: string
+  /** @throws SwitchboardError `invalid_intent` when the query does not say which cluster or role, or none of these */
+  readonly select: (settings: readonly ConnectionSettings[]) => ConnectionSettings
+  readonly render: (settings: ConnectionSettings) => string
+}
+
+const refused = (parameter: string, detail: string): SwitchboardError =>
+  new SwitchboardError('invalid_intent', { detail, errors: [{ pointer: parameter, detail }] })
+
+const names = (list: readonly string[]): string => list.map((name) => `\`${name}\``).join(', ')
+
+const parameterNames = ['cluster', 'role', 'auth', 'assertion_file'] as const
+
+type Query = Readonly<Partial<Record<(typeof parameterNames)[number], string>>>
+
+/** @throws SwitchboardError `invalid_intent` when one is unknown or stands there twice */
+const parseQuery = (rawQueryString: string): Query => {
+  const query: Record<string, string> = {}
+  for (const [name, value] of new URLSearchParams(rawQueryString)) {
+    if (!(parameterNames as readonly string[]).includes(name))
+      throw refused('', `the query has ${quoted(name)}, allowed: ${names(parameterNames)}`)
+    if (Object.hasOwn(query, name)) throw refused(name, `the query has \`${name}\` more than once`)
+    query[name] = value
+  }
+  return query
+}
+
+const ways =
+  "`auth=jwt-bearer&assertion_file=<path of a file with the workload's token>`, or `auth=client_credentials` with Basic"
+
+type Login = (endpoint: { readonly tokenEndpointUrl: string; readonly scope: string }) => TokenSource
+
+/** @throws SwitchboardError `invalid_intent` when a client cannot get tokens so */
+const parseLogin = (query: Query, authorization: string | undefined): Login => {
+  const client =
+    authorization !== undefined && /^basic /i.test(authorization) ? basicCredentials(authorization) : undefined
+  const { auth = client === undefined ? undefined : 'client_credentials', assertion_file: file } = query
+  if (auth === undefined || auth === 'token')
+    throw refused('auth', `a file cannot hold a token, no Kafka client reads one from its settings; use ${ways}`)
+  if (auth !== 'jwt-bearer' && auth !== 'client_credentials')
+    throw refused('auth', `\`auth\` is ${quoted(auth)}; use ${ways}`)
+  if (auth === 'client_credentials') {
+    if (file !== undefined) throw refused('assertion_file', '`assertion_file` belongs to `auth=jwt-bearer`')
+    if (client === undefined)
+      throw refused('auth', '`auth=client_credentials` needs a request with Basic; its secret is used')
+    return (endpoint) => ({ kind: auth, ...endpoint, clientId: client.id, clientSecret: client.secret })
+  }
+  if (file === undefined || !isAssertionFile(file))
+    throw refused(
+      'assertion_file',
+      `\`assertion_file\` is ${file === undefined ? 'missing' : quoted(file)}; allowed: ${filePaths}`,
+    )
+  return (endpoint) => ({ kind: auth, ...endpoint, assertionFile: file })
+}
+
+const selectCluster = (settings: readonly ConnectionSettings[], wanted: string | undefined): ConnectionSettings => {
+  const clusters = names(settings.map(({ cluster }) => cluster.name))
+  const found = settings.filter(({ cluster }) => wanted === undefined || cluster.name === wanted)
+  const [only] = found
+  if (only !== undefined && found.length === 1) return only
+  if (wanted === undefined)
+    throw refused('cluster', `a file is for one cluster; say \`?cluster=\`, allowed: ${clusters}`)
+  throw refused('cluster', `\`cluster\` is ${quoted(wanted)}, allowed: ${clusters}`)
+}
+
+const roles: readonly ClientRole[] = ['producer', 'consumer']
+
+const selectRole = (settings: ConnectionSettings, wanted: string | undefined): ConnectionSettings => {
+  const there = roles.filter((role) => settings[role] !== undefined)
+  const role = wanted === undefined && there.length === 1 ? there[0] : there.find((each) => each === wanted)
+  if (role === undefined)
+    throw refused(
+      'role',
+      wanted === undefined
+        ? `a file is for one role; say \`?role=\`, allowed: ${names(there)}`
+        : `\`role\` is ${quoted(wanted)}, allowed: ${names(there)}`,
+    )
+  const { producer, consumer, ...common } = settings
+  return role === 'producer'
+    ? { ...common, ...(producer && { producer }) }
+    : { ...common, ...(consumer && { consumer }) }
+}
+
+export type ClientFormParts = {
+  readonly type: (typeof resolveTypes)[number]
+  readonly event: APIGatewayProxyEventV2
+  readonly intent: Intent
+  readonly issuerUrl: string
+  /** Hash of the request's credential. */
+  readonly tokenHash: string
+}
+
+/**
+ * What the query makes of a text form; nothing for JSON, which takes no query.
+ * @throws SwitchboardError `invalid_intent`
+ */
+export const parseClientForm = (parts: ClientFormParts): ClientForm | undefined => {
+  const { type, event, intent, issuerUrl, tokenHash } = parts
+  const query = parseQuery(event.rawQueryString)
+  if (type === jsonType) {
+    const [first] = Object.keys(query)
+    if (first !== undefined)
+      throw refused(first, `\`${first}\` is for files of clients: \`accept: ${javaType}\` or \`${librdkafkaType}\``)
+    return undefined
+  }
+  const login = parseLogin(query, event.headers.authorization)
+  const { instance } = intent.client
+  // a component of an endpoint may be a query (RFC 6749 3.2); it gives each instance its own lease
+  const tokenEndpointUrl = `${issuerUrl}/v1/token${instance === undefined ? '' : `?instance=${encodeURIComponent(instance)}`}`
+  const sourceFor = ({ cluster }: ConnectionSettings): TokenSource =>
+    login({ tokenEndpointUrl, scope: `kafka:${cluster.name}` })
+  const { kind } = login({ tokenEndpointUrl, scope: '' })
+  return {
+    contentType: type === javaType ? `${javaType}; charset=iso-8859-1` : type,
+    family: type === javaType ? 'java' : 'librdkafka',
+    variant: JSON.stringify([
+      type,
+      query.cluster,
+      query.role,
+      kind,
+      query.assertion_file,
+      tokenEndpointUrl,
+      kind === 'client_credentials' ? tokenHash : undefined,
+    ]),
+    select: (settings) => selectRole(selectCluster(settings, query.cluster), query.role),
+    render: (settings) =>
+      type === javaType
+        ? renderJavaProperties(settings, sourceFor(settings))
+        : JSON.stringify(renderLibrdkafka(settings, sourceFor(settings))),
+  }
+}

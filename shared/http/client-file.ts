@@ -1,0 +1,200 @@
+import { quoted } from '../domain/channel.ts'
+import { toDialect } from '../domain/client-dialect.ts'
+import { SwitchboardError } from '../domain/errors.ts'
+import type { ClientFamily } from '../domain/intent.ts'
+import type { ClientRole, Properties, PropertyValue } from '../domain/profile.ts'
+import type { ConnectionSettings } from './connection.ts'
+
+/**
+ * Where the client that runs with a file gets its tokens. Neither Java's client nor librdkafka takes a token from its
+ * settings; Java's reads one from a file of its own.
+ */
+export type TokenSource =
+  | {
+      readonly kind: 'jwt-bearer'
+      readonly tokenEndpointUrl: string
+      readonly scope: string
+      /** Absolute path of the file with the workload's own token, where the client runs. */
+      readonly assertionFile: string
+    }
+  | {
+      readonly kind: 'client_credentials'
+      readonly tokenEndpointUrl: string
+      readonly scope: string
+      readonly clientId: string
+      readonly clientSecret: string
+    }
+  /** A file that somebody else keeps our token in, read again at each login; Java alone. */
+  | { readonly kind: 'token-file'; readonly tokenFile: string }
+
+/** Absolute, and of characters that stay themselves in a JVM option, a shell word and a list joined by `,`. */
+const assertionFilePattern = /^(?:\/|[A-Za-z]:[\\/])[A-Za-z0-9._+@=:~/\\-]{0,1023}$/
+
+/** What `isAssertionFile` takes, in words. */
+export const filePaths = 'an absolute path of up to 1024 of `A-Z a-z 0-9 . _ + - @ = : ~ / \\`'
+
+export const isAssertionFile = (path: string): boolean => assertionFilePattern.test(path)
+
+const certificates = 'ssl.truststore.certificates'
+
+/** What every client of a connection says, in the words of its family. */
+const connectionIn = (properties: Properties, family: ClientFamily): Properties => {
+  if (family !== 'librdkafka') return properties
+  const { 'ssl.truststore.type': _type, [certificates]: ca, ...rest } = properties
+  return ca === undefined ? rest : { ...rest, 'ssl.ca.pem': ca }
+}
+
+/** `group.id` is no setting of a profile and the same word everywhere. */
+const roleIn = (settings: Properties, role: ClientRole, family: ClientFamily): Properties => {
+  const { 'group.id': group, ...tuning } = settings
+  return { ...toDialect(tuning, role, family), ...(group === undefined ? {} : { 'group.id': group }) }
+}
+
+/** A connection in the names, units and values of a client family. */
+export const inDialect = (settings: ConnectionSettings, family: ClientFamily): ConnectionSettings => ({
+  ...settings,
+  properties: connectionIn(settings.properties, family),
+  ...(settings.producer === undefined ? {} : { producer: roleIn(settings.producer, 'producer', family) }),
+  ...(settings.consumer === undefined ? {} : { consumer: roleIn(settings.consumer, 'consumer', family) }),
+})
+
+/** @throws Error when the settings are those of both roles: a file is that of one client */
+const flatten = (settings: ConnectionSettings, family: ClientFamily): Properties => {
+  const { properties, producer, consumer } = inDialect(settings, family)
+  if (producer !== undefined && consumer !== undefined) throw new Error('a file is for one role, and there are two')
+  return { ...properties, ...producer, ...consumer }
+}
+
+const jaas = 'org.apache.kafka.common.security.oauthbearer'
+
+/** Kafka's JAAS parser is Java's `StreamTokenizer`: a quoted word ends at its quote or line, and has C's octal escapes. */
+const jaasQuoted = (value: string): string =>
+  `"${value
+    .replaceAll(/[\\"]/g, '\\$&')
+    .replaceAll(/\p{Cc}/gu, (unit) => `\\${unit.charCodeAt(0).toString(8).padStart(3, '0')}`)}"`
+
+const loginModule = (options: Readonly<Record<string, string>>): string =>
+  `${[
+    `${jaas}.OAuthBearerLoginModule required`,
+    ...Object.entries(options).map(([name, value]) => `${name}=${jaasQuoted(value)}`),
+  ].join(' ')};`
+
+type Settings = Readonly<Record<string, PropertyValue>>
+
+/**
+ * Java takes the path out of the URL as it stands, so nothing in it can be escaped.
+ * @throws SwitchboardError for a path that would not come back
+ */
+const fileUrl = (path: string): string => {
+  if (isAssertionFile(path)) return `file://${path}`
+  throw new SwitchboardError('invalid_intent', { detail: `the token file is ${quoted(path)}; allowed: ${filePaths}` })
+}
+
+const tokenEndpoint = 'sasl.oauthbearer.token.endpoint.url'
+
+const javaLogin = (source: TokenSource): Settings => {
+  const handler = { 'sasl.login.callback.handler.class': `${jaas}.OAuthBearerLoginCallbackHandler` }
+  switch (source.kind) {
+    case 'jwt-bearer':
+      return {
+        ...handler,
+        [tokenEndpoint]: source.tokenEndpointUrl,
+        'sasl.oauthbearer.jwt.retriever.class': `${jaas}.JwtBearerJwtRetriever`,
+        'sasl.oauthbearer.assertion.file': source.assertionFile,
+        'sasl.oauthbearer.scope': source.scope,
+        'sasl.jaas.config': loginModule({}),
+      }
+    case 'client_credentials': {
+      // as options of the login module, clients from Kafka 3.4 on understand them
+      const { clientId, clientSecret, scope } = source
+      return {
+        ...handler,
+        [tokenEndpoint]: source.tokenEndpointUrl,
+        'sasl.jaas.config': loginModule({ clientId, clientSecret, scope }),
+      }
+    }
+    case 'token-file':
+      return { ...handler, [tokenEndpoint]: fileUrl(source.tokenFile), 'sasl.jaas.config': loginModule({}) }
+  }
+}
+
+const escapes: Readonly<Record<string, string>> = {
+  '\\': '\\\\',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\f': '\\f',
+}
+
+const escaped = (text: string): string =>
+  text.replaceAll(
+    /[^\u0021-\u005b\u005d-\u007e ]/g,
+    (unit) => escapes[unit] ?? `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+
+const escapedValue = (text: string): string => escaped(text).replace(/^ /, '\\ ')
+
+const escapedName = (text: string): string => escaped(text).replaceAll(/[ :=#!]/g, '\\$&')
+
+/**
+ * What Kafka 4 wants to be told outside of the file before it asks a URL or reads a file: JVM system properties.
+ * @see https://cwiki.apache.org/confluence/display/KAFKA/KIP-1139
+ */
+export const javaOptions = (source: TokenSource): Readonly<Record<string, string>> => {
+  const prefix = 'org.apache.kafka.sasl.oauthbearer'
+  if (source.kind === 'token-file') return { [`${prefix}.allowed.urls`]: fileUrl(source.tokenFile) }
+  return {
+    [`${prefix}.allowed.urls`]: source.tokenEndpointUrl,
+    ...(source.kind === 'jwt-bearer' ? { [`${prefix}.allowed.files`]: source.assertionFile } : {}),
+  }
+}
+
+/**
+ * One client's connection as the file that a Java client runs with. Its first line is a comment with the JVM options that
+ * Kafka wants besides: they are system properties, which no file can set.
+ * @see https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/Properties.html#load(java.io.Reader)
+ * @see https://cwiki.apache.org/confluence/display/KAFKA/KIP-1139
+ * @throws Error when the settings are those of two roles; SwitchboardError for a source that such a client does not have
+ */
+export const renderJavaProperties = (settings: ConnectionSettings, source: TokenSource): string => {
+  const options = Object.entries(javaOptions(source)).map(([name, value]) => escaped(`-D${name}=${value}`))
+  const properties = { ...flatten(settings, 'java'), ...javaLogin(source) }
+  return [
+    `# ${options.join(' ')}`,
+    ...Object.entries(properties).map(([name, value]) => `${escapedName(name)}=${escapedValue(String(value))}`),
+    '',
+  ].join('\n')
+}
+
+const librdkafkaLogin = (source: TokenSource): Settings => {
+  if (source.kind === 'token-file')
+    throw new SwitchboardError('invalid_intent', {
+      detail: 'librdkafka reads no token from a file; allowed: an assertion',
+    })
+  const common = {
+    'sasl.oauthbearer.method': 'oidc',
+    [tokenEndpoint]: source.tokenEndpointUrl,
+    'sasl.oauthbearer.scope': source.scope,
+  }
+  if (source.kind === 'jwt-bearer')
+    return {
+      ...common,
+      'sasl.oauthbearer.grant.type': 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      'sasl.oauthbearer.assertion.file': source.assertionFile,
+    }
+  return {
+    ...common,
+    'sasl.oauthbearer.client.id': source.clientId,
+    'sasl.oauthbearer.client.secret': source.clientSecret,
+  }
+}
+
+/**
+ * One client's connection as the flat object that every binding of librdkafka takes.
+ * @see https://github.com/confluentinc/librdkafka/blob/v2.16.0/CONFIGURATION.md
+ * @throws Error when the settings are those of two roles; SwitchboardError for a source that such a client does not have
+ */
+export const renderLibrdkafka = (
+  settings: ConnectionSettings,
+  source: TokenSource,
+): Record<string, string | number | boolean> => ({ ...flatten(settings, 'librdkafka'), ...librdkafkaLogin(source) })
