@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildResult, build } from 'esbuild'
-import { bundling } from '../infra/bundling.ts'
+import { bundling, substitutes } from '../infra/bundling.ts'
 
 export const repository = fileURLToPath(new URL('..', import.meta.url))
 
 export type Bundle = { readonly file: string; readonly bytes: number; readonly inputs: readonly string[] }
 
-/** Bundles as the deploy does. */
-export const bundle = async (entry: string, folder: string): Promise<Bundle> => {
+/** Bundles as the deploy does, or `plain`: with every package as it is published. */
+export const bundle = async (entry: string, folder: string, { plain = false } = {}): Promise<Bundle> => {
   const { target, minify, sourceMap, sourcesContent, mainFields, banner } = bundling
   const file = join(folder, `${entry.replaceAll('/', '-').replace(/\.ts$/, '')}.mjs`)
   const { metafile }: BuildResult<{ metafile: true }> = await build({
@@ -25,6 +25,9 @@ export const bundle = async (entry: string, folder: string): Promise<Bundle> => 
     sourcemap: sourceMap,
     sourcesContent,
     mainFields,
+    alias: plain
+      ? {}
+      : Object.fromEntries(Object.entries(substitutes).map(([name, path]) => [name, join(repository, path)])),
     banner: { js: banner },
     metafile: true,
     logLevel: 'warning',

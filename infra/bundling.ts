@@ -9,5 +9,8 @@ export const bundling = {
   banner: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
 }
 
+/** Package -> what is bundled in its place, relative to the repository. */
+export const substitutes = { '@aws-sdk/credential-provider-node': 'shared/lambda-credentials.ts' } as const
+
 /** What Node is started with, besides what the environment of a function says. */
 export const nodeOptions = '--enable-source-maps'

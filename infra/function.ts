@@ -6,7 +6,7 @@ import { Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-l
 import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
 import type { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
-import { bundling, nodeOptions } from './bundling.ts'
+import { bundling, nodeOptions, substitutes } from './bundling.ts'
 import { logGroup } from './logs.ts'
 import { allow } from './permissions.ts'
 
@@ -62,6 +62,9 @@ export class SwitchboardFunction<Env extends Readonly<Record<string, string>>> e
         format: OutputFormat.ESM,
         bundleAwsSDK: true,
         logLevel: LogLevel.WARNING,
+        esbuildArgs: Object.fromEntries(
+          Object.entries(substitutes).map(([name, file]) => [`--alias:${name}`, `${repository}${file}`]),
+        ),
         // packages look for files of their own in `../dist`, as they are published, so the bundle lies there too
         commandHooks: {
           beforeInstall: () => [],
