@@ -1,13 +1,7 @@
-import {
-  AclOperations,
-  AclPermissionTypes,
-  Admin,
-  type AdminOptions,
-  ResourcePatternTypes,
-  ResourceTypes,
-} from '@platformatic/kafka'
+import { AclOperations, AclPermissionTypes, Admin, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka'
 import { type Acl, aclKey } from '../../domain/access.ts'
 import type { AdminCredential, Cluster } from '../../domain/cluster.ts'
+import { adminConnection } from './admin-connection.ts'
 
 /** What rotate does on a cluster that speaks the Kafka protocol. */
 export type AclAdmin = {
@@ -54,27 +48,6 @@ const chunks = <T>(list: readonly T[]): readonly (readonly T[])[] =>
     list.slice(at * chunkSize, (at + 1) * chunkSize),
   )
 
-/** The listener rotate uses: encrypted before plain, then by name. */
-const adminListener = (cluster: Cluster) =>
-  [...cluster.listeners].sort(
-    (a, b) => Number(b.security === 'SASL_SSL') - Number(a.security === 'SASL_SSL') || (a.name < b.name ? -1 : 1),
-  )[0]
-
-const connectionOptions = (cluster: Cluster, admin: AdminCredential): AdminOptions => {
-  const listener = adminListener(cluster)
-  if (listener === undefined) throw new Error(`the cluster \`${cluster.name}\` has no listener`)
-  return {
-    clientId: 'switchboard-rotate',
-    bootstrapBrokers: listener.bootstrap.split(','),
-    sasl: { mechanism: admin.mechanism, username: admin.username, password: admin.password },
-    ...(listener.security === 'SASL_SSL' ? { tls: cluster.ca === undefined ? {} : { ca: cluster.ca } } : {}),
-    connectTimeout: 5_000,
-    timeout: 10_000,
-    retries: 2,
-    retryDelay: 200,
-  }
-}
-
 /** Only rules that Switchboard could have written: ALLOW, any host, an operation it uses. Anything else is somebody's own. */
 const fromKafka = (resource: {
   readonly resourceType: number
@@ -90,7 +63,7 @@ const fromKafka = (resource: {
 }
 
 export const createAclAdmin = (cluster: Cluster, credential: AdminCredential): AclAdmin => {
-  const admin = new Admin(connectionOptions(cluster, credential))
+  const admin = new Admin(adminConnection(cluster, credential))
 
   const describeUser = async (user: string): Promise<readonly Acl[]> => {
     const found = await admin.describeAcls({

@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import * as z from 'zod'
+import { createScramAdmin, type ScramAdmin } from '../../shared/clusters/kafka/scram-admin.ts'
+import { clusterArn, type SimulatedCluster } from './clusters.ts'
+import { MskError } from './errors.ts'
+import { createFaults, type FaultKind, type MskFaults, type StrikingFaults } from './faults.ts'
+import { createInventoryReader } from './inventory.ts'
+import { type Backed, createOperations, type Operations } from './operations.ts'
+import { createPager } from './paging.ts'
+import { matchRoute, type OperationName } from './routes.ts'
+import { createScramSecrets, type Propagation } from './scram-secrets.ts'
+import { createSecretReader } from './secret-reader.ts'
+import { checkSignatureShape } from './signature.ts'
+import { toWire } from './wire.ts'
+
+export type MskControlPlaneOptions = {
+  /** The emulator's Secrets Manager, and who the control plane is there: not the caller. */
+  readonly aws: {
+    readonly endpointUrl: string
+    readonly region: string
+    readonly accountId: string
+    readonly accessKeyId: string
+    readonly secretAccessKey: string
+  }
+  readonly clusters: readonly SimulatedCluster[]
+  /** From a call, or a new version of a secret, to the brokers: 100 ms to 10 minutes, as it is up to 10 on MSK. */
+  readonly propagation: Propagation
+  /** @default - any free port */
+  readonly port?: number
+  /** SCRAM users of one cluster. @default 1000 */
+  readonly maxUsers?: number
+  /** Results of a page when the call does not say. @default 100 */
+  readonly pageSize?: number
+  /** How old topics may be. @default 60_000, as on MSK */
+  readonly maxInventoryAgeMs?: number
+  /** @default - standard error */
+  readonly report?: (line: string) => void
+}
+
+export type MskControlPlane = {
+  /** For `AWS_ENDPOINT_URL_KAFKA`. */
+  readonly url: string
+  readonly faults: MskFaults
+  /** ARNs by the names of the clusters. */
+  readonly clusterArns: Readonly<Record<string, string>>
+  readonly stop: () => Promise<void>
+}
+
+const shortestMs = 100
+const longestMs = 600_000
+const largestBody = 1_048_576
+const faultsPath = '/_simulated/faults'
+
+const checkPropagation = ({ minMs, maxMs }: Propagation): void => {
+  if (minMs >= shortestMs && minMs <= maxMs && maxMs <= longestMs) return
+  throw new RangeError(`propagation takes from ${shortestMs} to ${longestMs} ms, got \`${minMs}\` to \`${maxMs}\``)
+}
+
+const readBody = async (request: IncomingMessage): Promise<string> => {
+  let body = ''
+  for await (const chunk of request.setEncoding('utf8')) {
+    body += chunk
+    if (body.length > largestBody) throw new MskError('BadRequestException', 'The request is too large.')
+  }
+  return body
+}
+
+type Answer = { readonly status: number; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }
+
+const refusals: readonly (readonly [FaultKind, () => MskError])[] = [
+  ['throttled', () => new MskError('TooManyRequestsException', 'Too Many Requests')],
+  [
+    'internal-error',
+    () => new MskError('InternalServerErrorException', 'There was an unexpected internal server error.'),
+  ],
+  ['unavailable', () => new MskError('ServiceUnavailableException', 'The service cannot complete the request.')],
+  ['forbidden', () => new MskError('ForbiddenException', 'Access forbidden. Check your credentials and retry.')],
+]
+
+const toAnswer = (error: unknown, report: (line: string) => void): Answer => {
+  if (!(error instanceof MskError)) {
+    report(error instanceof Error ? error.message : 'failed')
+    return toAnswer(
+      new MskError('InternalServerErrorException', 'There was an unexpected internal server error.'),
+      report,
+    )
+  }
+  const { status, type, message, invalidParameter } = error
+  return { status, headers: { 'x-amzn-errortype': type }, body: { invalidParameter, message } }
+}
+
+/** Switches faults from another process: GET, PUT a list of them, DELETE. It is no part of MSK and needs no signature. */
+const answerFaults = (method: string, body: string, faults: MskFaults): Answer => {
+  if (method === 'GET') return { status: 200, body: faults.active() }
+  if (method !== 'PUT' && method !== 'DELETE') return { status: 405 }
+  const before = faults.active()
+  faults.clear()
+  if (method === 'DELETE') return { status: 204 }
+  try {
+    for (const fault of z.array(z.unknown()).parse(JSON.parse(body))) faults.inject(fault as never)
+    return { status: 204 }
+  } catch (error) {
+    faults.clear()
+    for (const fault of before) faults.inject(fault)
+    return { status: 400, body: { message: error instanceof z.ZodError ? z.prettifyError(error) : String(error) } }
+  }
+}
+
+const answerCall = async (
+  { method = '', url = '', headers }: IncomingMessage,
+  body: string,
+  {
+    operations,
+    faults,
+    region,
+  }: { readonly operations: Operations; readonly faults: StrikingFaults; readonly region: string },
+): Promise<Answer> => {
+  const [path = '', search = ''] = url.split('?', 2)
+  if (path === faultsPath) return answerFaults(method, body, faults)
+  const matched = matchRoute(method, path)
+  if (matched === undefined) {
+    throw new MskError('UnknownOperationException', `The simulated MSK control plane has no ${method} ${path}.`)
+  }
+  const { operation, labels } = matched
+  checkSignatureShape(headers, region)
+  const slow = faults.strike('slow', operation)
+  if (slow !== undefined) await delay(slow.delayMs)
+  for (const [kind, error] of refusals) if (faults.strike(kind, operation) !== undefined) throw error()
+  const answer = await operations[operation]({ labels, query: new URLSearchParams(search), body })
+  return { status: 200, body: toWire(answer) }
+}
+
+const send = (response: ServerResponse, { status, body, headers }: Answer): void => {
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'x-amzn-requestid': randomUUID(),
+    ...headers,
+  })
+  response.end(body === undefined ? undefined : JSON.stringify(body))
+}
+
+/**
+ * The part of the MSK control plane that Switchboard needs, simulated in front of real Kafka clusters and for the SDK's
+ * own client. Associations live as long as this does. Signatures are looked at and not verified; who may call what is
+ * not decided here.
+ *
+ * @throws RangeError for a propagation that MSK does not have
+ */
+export const startMskControlPlane = async ({
+  aws,
+  clusters,
+  propagation,
+  port = 0,
+  maxUsers = 1_000,
+  pageSize = 100,
+  maxInventoryAgeMs = 60_000,
+  report = (line) => process.stderr.write(`simulated MSK: ${line}\n`),
+}: MskControlPlaneOptions): Promise<MskControlPlane> => {
+  checkPropagation(propagation)
+  const { region, accountId, accessKeyId, secretAccessKey } = aws
+  const place = { region, accountId }
+  const client = new SecretsManagerClient({
+    region,
+    endpoint: aws.endpointUrl,
+    credentials: { accessKeyId, secretAccessKey },
+  })
+  const secrets = createSecretReader(client)
+  const faults = createFaults(Date.now)
+  const scramAdmins: ScramAdmin[] = []
+  const backed = clusters.flatMap((cluster): Backed[] => {
+    if (cluster.type === 'serverless') return []
+    const kafka = createScramAdmin(cluster.kafka.cluster, cluster.kafka.admin)
+    scramAdmins.push(kafka)
+    const scramSecrets = createScramSecrets({
+      region,
+      accountId,
+      propagation,
+      maxUsers,
+      secrets,
+      kafka,
+      reservedUsers: [cluster.kafka.admin.username],
+      faults,
+      report,
+    })
+    return [{ cluster, inventory: createInventoryReader(cluster, maxInventoryAgeMs), scramSecrets }]
+  })
+  const areTokensRefused = (scope: string): boolean =>
+    faults.strike('next-token-refused', scope.split(' ', 1)[0] as OperationName) !== undefined
+  const page = createPager(pageSize, areTokensRefused)
+  const operations = createOperations(clusters, { place, backed, page })
+
+  const server = createServer(async (request, response) => {
+    try {
+      const body = await readBody(request)
+      send(response, await answerCall(request, body, { operations, faults, region }))
+    } catch (error) {
+      send(response, toAnswer(error, report))
+    }
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.on('error', reject)
+    server.listen(port, '127.0.0.1', resolve)
+  })
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    faults,
+    clusterArns: Object.fromEntries(clusters.map((cluster) => [cluster.name, clusterArn(cluster, place)])),
+    stop: async () => {
+      await Promise.all(backed.map(({ scramSecrets }) => scramSecrets.stop()))
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      await Promise.allSettled([
+        ...backed.map(({ inventory }) => inventory.close()),
+        ...scramAdmins.map((admin) => admin.close()),
+      ])
+      client.destroy()
+    },
+  }
+}
