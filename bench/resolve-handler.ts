@@ -4,6 +4,7 @@ import { createHandler } from '../functions/resolve/handler.ts'
 import { createResolve } from '../functions/resolve/resolve.ts'
 import { createRoutes } from '../functions/resolve/routes.ts'
 import { createServicegw } from '../functions/resolve/servicegw.ts'
+import { createStoredCredentials } from '../functions/resolve/stored-credentials.ts'
 import { createIssueToken } from '../functions/resolve/token.ts'
 import type { Acl } from '../shared/domain/access.ts'
 import { createAuthenticator } from '../shared/identity/authenticator.ts'
@@ -12,7 +13,11 @@ import type { SigningKeys } from '../shared/secrets/signing-key-store.ts'
 import type { AccessStore, AppliedAccess } from '../shared/store/access-store.ts'
 import { createDirectoryCache } from '../shared/store/directory-cache.ts'
 import type { LeaseStore } from '../shared/store/lease-store.ts'
-import { createMemoryAccessStore, createMemoryDirectoryStore } from '../shared/store/memory.ts'
+import {
+  createMemoryAccessStore,
+  createMemoryCredentialStore,
+  createMemoryDirectoryStore,
+} from '../shared/store/memory.ts'
 import { createTelemetry } from '../shared/telemetry.ts'
 import { labelShape } from './policies.ts'
 
@@ -68,6 +73,12 @@ export const startResolveHandler = async (
   const telemetry = createTelemetry('resolve', () => undefined)
   const keys = createSigningKeys()
   const signingKeys = async () => keys
+  const storedCredentials = createStoredCredentials({
+    credentials: createMemoryCredentialStore(),
+    slotSecrets: { read: async () => ({}) },
+    queue: { send: async () => {} },
+    telemetry,
+  })
   const routes = createRoutes({
     issuerUrl,
     directories: createDirectoryCache(directory, clock, fail),
@@ -80,6 +91,7 @@ export const startResolveHandler = async (
     resolve: createResolve({
       issuerUrl,
       ...stores,
+      storedCredentials,
       queue: { send: async () => {} },
       signingKeys,
       telemetry,
@@ -97,6 +109,7 @@ export const startResolveHandler = async (
     servicegw: createServicegw({
       issuerUrl,
       ...stores,
+      storedCredentials,
       queue: { send: async () => {} },
       telemetry,
       clock,

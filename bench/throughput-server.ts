@@ -8,8 +8,10 @@ import { accessOf, eventOf, startResolveHandler } from './resolve-handler.ts'
 const simulatedLeases: LeaseStore = {
   create: async () => 'created',
   keep: async () => 'kept',
-  renew: async () => true,
+  renew: async () => 'renewed',
   renewUnchanged: async () => true,
+  read: async () => undefined,
+  isSlotHeld: async () => false,
   release: async () => true,
   list: async () => [],
   listAll: async () => [],

@@ -3,12 +3,16 @@ import { parseArgs } from 'node:util'
 import { applyPolicy } from './apply.ts'
 import { addClient, finishRotation, removeClient, rotateClient } from './client.ts'
 import { CommandError } from './command-error.ts'
+import { findCredentials, renderCredentials } from './credentials.ts'
 import { ensureKeys } from './ensure-keys.ts'
 import { explainAs, renderExplanation } from './explain.ts'
-import { findLeases, renderLeases } from './leases.ts'
+import { endLease, findLeases, renderLeases } from './leases.ts'
 import { planAsJson, planPolicy, renderPlan } from './plan.ts'
 import { readPolicy } from './read-policy.ts'
+import { redrive } from './redrive.ts'
+import { readRevocations, renderRevocations, restorePrincipal, revokePrincipal } from './revoke.ts'
 import { readHistory, renderHistory, rollbackPolicy } from './rollback.ts'
+import { rotateKeys } from './rotate-keys.ts'
 import { openStack } from './stack.ts'
 import { wholeNumber } from './whole-number.ts'
 import { why } from './why.ts'
@@ -51,12 +55,15 @@ export const runOperator = async (argv: readonly string[], usage: string): Promi
       principal: { type: 'string' },
       cluster: { type: 'string' },
       channel: { type: 'string' },
+      slot: { type: 'string' },
+      end: { type: 'string' },
       group: { type: 'string' },
       network: { type: 'string' },
       label: { type: 'string', multiple: true, default: [] },
       hours: { type: 'string', default: '24' },
       'fail-on': { type: 'string' },
       json: { type: 'boolean', default: false },
+      now: { type: 'boolean', default: false },
     },
   })
   const [command, file, ...rest] = positionals
@@ -87,6 +94,12 @@ export const runOperator = async (argv: readonly string[], usage: string): Promi
   } else if (command === 'ensure-keys' && file === undefined) {
     const { issuerUrl, queue } = await openStack(values.stack)
     print(`keys at ${await ensureKeys({ issuerUrl, queue, fetch, clock, wait, waitSeconds })}`)
+  } else if (command === 'rotate-keys' && file === undefined) {
+    const { issuerUrl, queue } = await openStack(values.stack)
+    // resolve reads its keys every 5 minutes
+    const patience = values.now ? Math.max(waitSeconds, 420) : waitSeconds
+    const lines = await rotateKeys(values.now, { issuerUrl, queue, fetch, clock, wait, waitSeconds: patience })
+    lines.forEach(print)
   } else if (command === 'explain' && values.as !== undefined && file === undefined) {
     const { produce, consume, group, network } = values
     const asked = {
@@ -97,12 +110,32 @@ export const runOperator = async (argv: readonly string[], usage: string): Promi
     const explanation = await explainAs(asked, await openStack(values.stack), clock())
     if (values.json) print(JSON.stringify(explanation, null, 2))
     else renderExplanation(explanation).forEach(print)
+  } else if (command === 'credentials' && file === undefined) {
+    const { principal, cluster } = values
+    const found = await findCredentials({ principal, cluster }, await openStack(values.stack), clock())
+    if (values.json) print(JSON.stringify(found, null, 2))
+    else renderCredentials(found, clock()).forEach(print)
+  } else if (command === 'leases' && file === undefined && values.end !== undefined) {
+    const { leases } = await openStack(values.stack)
+    await endLease(values.end, values.principal, { leases, report: print }, clock())
   } else if (command === 'leases' && file === undefined) {
-    const { principal, cluster, channel } = values
+    const { principal, cluster, channel, slot } = values
     const stack = await openStack(values.stack)
-    const leases = await findLeases({ principal, cluster, channel }, stack, clock())
+    const leases = await findLeases({ principal, cluster, channel, slot }, stack, clock())
     if (values.json) print(JSON.stringify(leases, null, 2))
     else renderLeases(leases, (await stack.directories.readPointer()).policy, clock()).forEach(print)
+  } else if ((command === 'revoke' || command === 'restore') && file !== undefined && rest.length === 0) {
+    const stack = await openStack(values.stack)
+    const change = command === 'revoke' ? revokePrincipal : restorePrincipal
+    const who = { principal: file, cluster: values.cluster }
+    await change(who, { ...stack, report: print, clock, wait, waitSeconds })
+  } else if (command === 'redrive' && file === undefined) {
+    const { queue, deadLetters } = await openStack(values.stack)
+    await redrive({ queue, deadLetters, report: print })
+  } else if (command === 'revoked' && file === undefined) {
+    const denied = await readRevocations(await openStack(values.stack))
+    if (values.json) print(JSON.stringify(denied, null, 2))
+    else renderRevocations(denied).forEach(print)
   } else if (command === 'why' && file !== undefined && rest.length === 0) {
     const { logs, resolveLogGroupName } = await openStack(values.stack)
     const since = new Date(clock().getTime() - wholeNumber('--hours', values.hours) * 3_600_000)

@@ -5,6 +5,7 @@ import { SwitchboardError } from '../shared/domain/errors.ts'
 import { type Intent, parseIntent, wishes } from '../shared/domain/intent.ts'
 import type { Principal } from '../shared/domain/principal.ts'
 import { decideToken, reachOf, type TokenDecision, tokenIntentOf } from '../shared/domain/reach.ts'
+import type { Revocation } from '../shared/domain/revocation.ts'
 import type { Lease } from '../shared/store/lease-store.ts'
 
 /** What would become of live leases of one principal that ask for the same. */
@@ -30,7 +31,7 @@ export type Moves = {
 export type Replay = {
   readonly current: Directory
   readonly next: Directory
-  readonly denied: readonly string[]
+  readonly denied: readonly Revocation[]
   readonly labelsOf: (principal: string) => Readonly<Record<string, string>>
   readonly now: Date
 }

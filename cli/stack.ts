@@ -5,11 +5,13 @@ import { SQSClient } from '@aws-sdk/client-sqs'
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import * as z from 'zod'
+import { parseSigningKeyTimes } from '../shared/domain/signing-key.ts'
 import { createAccessStore } from '../shared/store/access-store.ts'
 import { createClientStore } from '../shared/store/client-store.ts'
+import { createCredentialStore } from '../shared/store/credential-store.ts'
 import { createDirectoryStore } from '../shared/store/directory-store.ts'
 import { createLeaseStore } from '../shared/store/lease-store.ts'
-import { createQueue } from '../shared/store/queue.ts'
+import { createDeadLetters, createQueue } from '../shared/store/queue.ts'
 import { CommandError } from './command-error.ts'
 
 const outputsSchema = z.object({
@@ -17,9 +19,12 @@ const outputsSchema = z.object({
   DirectoryTableName: z.string(),
   LeasesTableName: z.string(),
   AccessTableName: z.string(),
+  CredentialsTableName: z.string(),
   QueueUrl: z.string(),
+  DeadLetterQueueUrl: z.string(),
   OperatorRoleArn: z.string(),
   ResolveLogGroupName: z.string(),
+  SigningKeyTimes: z.string(),
 })
 
 /**
@@ -46,9 +51,12 @@ export const openStack = async (stackName: string) => {
     DirectoryTableName,
     LeasesTableName,
     AccessTableName,
+    CredentialsTableName,
     QueueUrl,
+    DeadLetterQueueUrl,
     OperatorRoleArn,
     ResolveLogGroupName,
+    SigningKeyTimes,
   } = outputs.data
   const credentials = fromTemporaryCredentials({
     params: { RoleArn: OperatorRoleArn, RoleSessionName: 'switchboard-cli' },
@@ -56,15 +64,19 @@ export const openStack = async (stackName: string) => {
   const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient({ credentials }), {
     marshallOptions: { removeUndefinedValues: true },
   })
+  const sqs = new SQSClient({ credentials })
   return {
     issuerUrl: IssuerUrl,
     directories: createDirectoryStore(dynamo, DirectoryTableName),
     access: createAccessStore(dynamo, AccessTableName),
+    credentials: createCredentialStore(dynamo, CredentialsTableName),
     leases: createLeaseStore(dynamo, LeasesTableName),
     logs: new CloudWatchLogsClient({ credentials }),
     resolveLogGroupName: ResolveLogGroupName,
+    signingKeyTimes: parseSigningKeyTimes(SigningKeyTimes),
     clients: createClientStore(dynamo, DirectoryTableName),
-    queue: createQueue(new SQSClient({ credentials }), QueueUrl),
+    queue: createQueue(sqs, QueueUrl),
+    deadLetters: createDeadLetters(sqs, DeadLetterQueueUrl),
   }
 }
 

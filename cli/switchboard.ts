@@ -27,9 +27,20 @@ for the platform team
   rollback [revision]   put the policy of an earlier revision in force again (default: the one before)
   revisions             which policies were in force, and when
   ensure-keys           make the first signing key, once after the deploy
+  rotate-keys           replace the signing keys ahead of their time, and nobody notices; --now for a key that somebody
+                        else may have: its tokens are refused as soon as brokers have read the keys again
   explain --as <name>   why the policy in force decides as it does:
                         --produce and --consume <channel>, --group, --network, --label key=value
-  leases                who holds a live lease: --principal, --cluster, --channel <channel>
+  leases                who holds a live lease: --principal, --cluster, --channel <channel>,
+                        --slot <principal>@a for those who log in with that slot;
+                        --end <lease id> --principal <name> takes one off the record
+  credentials           each stored credential: its slots, what comes next and when, what failed:
+                        --principal, --cluster
+  revoke <principal>    refuse a principal, take its access and users away, and say when each takes effect;
+                        --cluster <name> there only
+  restore <principal>   end that; --cluster <name> there only
+  revoked               who is revoked, and where
+  redrive               queue again what rotate gave up
   why <request id>      the true reason behind an answer; --hours <n> looks further back (default 24)
   client add <id>       make a client id and print its secret, once
   client rotate <id>    print a second secret; --finish ends the older one
@@ -37,7 +48,7 @@ for the platform team
 
   --stack <name>        the CloudFormation stack (default Switchboard)
   --wait <seconds>      how long to wait for access and keys (default 60)
-  --json                plan, revisions, explain and leases for machines
+  --json                plan, revisions, explain, leases, credentials and revoked for machines
 
 These use the AWS credentials and region of your environment to read the stack's
 outputs and to assume the operator role that the stack made.`

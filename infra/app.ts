@@ -13,8 +13,10 @@ const app = new App({ analyticsReporting: false })
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
 
 const issuerUrl: string | undefined = app.node.tryGetContext('issuerUrl')
+const signingKeys: string | undefined = app.node.tryGetContext('signingKeys')
 const stack = new Stack(app, 'Switchboard', { description: 'Switchboard: a serverless access layer for Kafka' })
 new Switchboard(stack, 'Switchboard', {
   development: contextFlag('development'),
   ...(issuerUrl === undefined ? {} : { issuerUrl }),
+  ...(signingKeys === undefined ? {} : { signingKeys: JSON.parse(signingKeys) }),
 })

@@ -20,6 +20,8 @@ export class WorkQueue extends Construct {
     this.deadLetters = new Queue(this, 'DeadLetters', { ...safe, retentionPeriod: Duration.days(14) })
     this.queue = new Queue(this, 'Queue', {
       ...safe,
+      // EventBridge Scheduler names no deduplication id; everything else has one of its own, which goes before the content
+      contentBasedDeduplication: true,
       visibilityTimeout: Duration.seconds(6 * consumerTimeout.toSeconds()),
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: 10 },
     })

@@ -3,15 +3,19 @@ import type { IVpc } from 'aws-cdk-lib/aws-ec2'
 import type { IPrincipal } from 'aws-cdk-lib/aws-iam'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { type LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import type { ResolveEnv } from '../functions/resolve/env.ts'
-import type { RotateEnv } from '../functions/rotate/env.ts'
+import type { RotateEnv, SigningKeyTimes } from '../functions/rotate/env.ts'
+import { Alarms } from './alarms.ts'
 import { Api } from './api.ts'
 import { SwitchboardFunction } from './function.ts'
 import { OperatorRole } from './operator-role.ts'
 import { allow } from './permissions.ts'
 import { WorkQueue } from './queue.ts'
 import { SigningKey } from './signing-key.ts'
+import { SlotSecrets } from './slot-secrets.ts'
+import { Sweep } from './sweep.ts'
 import { Tables } from './tables.ts'
 
 export type SwitchboardProps = {
@@ -37,6 +41,14 @@ export type SwitchboardProps = {
    */
   readonly development?: boolean
   /**
+   * When the signing keys of the issuer are replaced, and what bounds how fast that may go, in seconds. `everySeconds`
+   * is the age at which the next key takes over (0: never by itself), `brokerRefreshSeconds` the longest
+   * `sasl.oauthbearer.jwks.endpoint.refresh.ms` of a cluster. shared/domain/signing-key.ts says what follows from them.
+   *
+   * @default - every 90 days, for brokers with Kafka's default of one hour
+   */
+  readonly signingKeys?: Partial<SigningKeyTimes>
+  /**
    * Who may assume the operator role, and so change what is in force.
    *
    * @default - every principal of this account that its own policies let assume the role
@@ -48,6 +60,12 @@ export type SwitchboardProps = {
    * @default RetentionDays.ONE_YEAR
    */
   readonly logRetention?: RetentionDays
+  /**
+   * Told when an alarm of the stack goes off and when it is over. docs/operations.md says what to do then.
+   *
+   * @default - the alarms are there and tell nobody
+   */
+  readonly alarmTopic?: ITopic
 }
 
 /**
@@ -66,14 +84,16 @@ export class Switchboard extends Construct {
 
   constructor(scope: Construct, id: string, props: SwitchboardProps = {}) {
     super(scope, id)
-    const { development = false, logRetention = RetentionDays.ONE_YEAR, vpc, operators } = props
+    const { development = false, logRetention = RetentionDays.ONE_YEAR, vpc, operators, alarmTopic } = props
     const common = { development, logRetention }
 
     const api = new Api(this, 'Api', common)
+    const signingKeyTimes = JSON.stringify(checkedTimes(props.signingKeys ?? {}))
     const issuerUrl = props.issuerUrl === undefined ? api.url : checkedIssuerUrl(props.issuerUrl, development)
     const tables = new Tables(this, 'Tables', { development })
-    const { directory, leases, access } = tables
+    const { directory, leases, access, credentials } = tables
     const signingKey = new SigningKey(this, 'SigningKey', { development })
+    const slotSecrets = new SlotSecrets(this, 'SlotSecrets', { development })
     const rotateTimeout = Duration.seconds(60)
     const work = new WorkQueue(this, 'Work', { consumerTimeout: rotateTimeout })
 
@@ -88,20 +108,26 @@ export class Switchboard extends Construct {
         DIRECTORY_TABLE: directory.tableName,
         LEASES_TABLE: leases.tableName,
         ACCESS_TABLE: access.tableName,
+        CREDENTIALS_TABLE: credentials.tableName,
         QUEUE_URL: work.queue.queueUrl,
         SIGNING_KEY_SECRET_ARN: signingKey.secretArn,
+        SIGNING_KEY_TIMES: signingKeyTimes,
         DEVELOPMENT: development ? 'true' : 'false',
       },
     })
     api.sendEverythingTo(resolve)
     allow(resolve, directory.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
     allow(resolve, leases.tableArn, [
+      'dynamodb:GetItem',
       'dynamodb:PutItem',
       'dynamodb:UpdateItem',
       'dynamodb:DeleteItem',
       'dynamodb:Query',
     ])
     allow(resolve, access.tableArn, ['dynamodb:GetItem', 'dynamodb:UpdateItem'])
+    // a lease that names a slot is written only while the slot is handed out
+    allow(resolve, credentials.tableArn, ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:ConditionCheckItem'])
+    slotSecrets.allow(resolve, ['secretsmanager:GetSecretValue'], ['kms:Decrypt'])
     allow(resolve, work.queue.queueArn, ['sqs:SendMessage'])
     signingKey.allow(resolve, ['secretsmanager:GetSecretValue'], ['kms:Decrypt'])
 
@@ -116,8 +142,13 @@ export class Switchboard extends Construct {
       environment: {
         DIRECTORY_TABLE: directory.tableName,
         ACCESS_TABLE: access.tableName,
+        LEASES_TABLE: leases.tableName,
+        CREDENTIALS_TABLE: credentials.tableName,
+        SLOT_SECRETS_KEY_ARN: slotSecrets.keyArn,
         QUEUE_URL: work.queue.queueUrl,
         SIGNING_KEY_SECRET_ARN: signingKey.secretArn,
+        SIGNING_KEY_TIMES: signingKeyTimes,
+        ISSUER_URL: issuerUrl,
       },
     }).function
     // each running copy is a set of admin connections to brokers
@@ -125,6 +156,26 @@ export class Switchboard extends Construct {
     allow(this.rotate, directory.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
     allow(this.rotate, work.queue.queueArn, ['sqs:ChangeMessageVisibility'])
     allow(this.rotate, access.tableArn, ['dynamodb:GetItem', 'dynamodb:UpdateItem'])
+    // a census reads them all
+    allow(this.rotate, credentials.tableArn, ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Scan'])
+    allow(this.rotate, `${credentials.tableArn}/index/due`, ['dynamodb:Query'])
+    // who still has a slot that is to be taken away
+    allow(this.rotate, leases.tableArn, ['dynamodb:Query'])
+    slotSecrets.allow(
+      this.rotate,
+      [
+        'secretsmanager:CreateSecret',
+        'secretsmanager:GetSecretValue',
+        'secretsmanager:PutSecretValue',
+        'secretsmanager:DeleteSecret',
+        'secretsmanager:RestoreSecret',
+        'secretsmanager:TagResource',
+      ],
+      ['kms:Decrypt', 'kms:GenerateDataKey'],
+    )
+    // what a sweep finds
+    allow(this.rotate, work.queue.queueArn, ['sqs:SendMessage'])
+    new Sweep(this, 'Sweep', { queue: work.queue })
     signingKey.allow(
       this.rotate,
       ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'],
@@ -136,6 +187,9 @@ export class Switchboard extends Construct {
       reason: 'The policy document, not the deploy, names the clusters; their admin secrets share this prefix.',
     })
 
+    const { queue, deadLetters } = work
+    new Alarms(this, 'Alarms', { resolve, rotate: this.rotate, queue, deadLetters, topic: alarmTopic })
+
     const operator = new OperatorRole(this, 'Operator', { operators }).role
     allow(operator, directory.tableArn, [
       'dynamodb:GetItem',
@@ -144,22 +198,27 @@ export class Switchboard extends Construct {
       'dynamodb:UpdateItem',
       'dynamodb:DeleteItem',
     ])
-    allow(operator, leases.tableArn, ['dynamodb:Query', 'dynamodb:Scan'])
+    // a lease ends together with its count
+    allow(operator, leases.tableArn, ['dynamodb:Query', 'dynamodb:Scan', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'])
+    allow(operator, credentials.tableArn, ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'])
     // AWS reads the group's ARN with `:*` at its end in some places and without it in others
     for (const group of [resolveLogs.logGroupArn, logGroupArnWithoutStar(resolveLogs)])
       allow(operator, group, ['logs:FilterLogEvents'])
     allow(operator, access.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
     allow(operator, work.queue.queueArn, ['sqs:SendMessage'])
+    allow(operator, work.deadLetters.queueArn, ['sqs:ReceiveMessage', 'sqs:DeleteMessage'])
 
     this.#output('ApiUrl', api.url, 'Where the API answers')
     this.#output('IssuerUrl', issuerUrl, 'The issuer of Kafka tokens; brokers trust its JWKS')
     this.#output('DirectoryTableName', directory.tableName, 'What is in force')
     this.#output('LeasesTableName', leases.tableName, 'What was handed out')
     this.#output('AccessTableName', access.tableName, 'What principals have on their clusters')
+    this.#output('CredentialsTableName', credentials.tableName, 'How far stored credentials are')
     this.#output('QueueUrl', work.queue.queueUrl, 'Work for rotate')
     this.#output('DeadLetterQueueUrl', work.deadLetters.queueUrl, 'Work that rotate could not do')
     this.#output('OperatorRoleArn', operator.roleArn, 'What the switchboard command acts as')
     this.#output('ResolveLogGroupName', resolveLogs.logGroupName, 'The audit trail')
+    this.#output('SigningKeyTimes', signingKeyTimes, 'When the signing keys are replaced')
     this.#output('SigningKeySecretArn', signingKey.secretArn, 'Where the signing keys are kept')
   }
 
@@ -184,6 +243,14 @@ const clusterSecrets = (scope: Construct): string =>
     resourceName: 'switchboard/clusters/*',
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   })
+
+/** A function would only refuse a wrong one when it starts. */
+const checkedTimes = (times: Partial<SigningKeyTimes>): Partial<SigningKeyTimes> => {
+  for (const [name, seconds] of Object.entries(times))
+    if (!Number.isInteger(seconds) || seconds < 0)
+      throw new Error(`\`signingKeys.${name}\` is \`${seconds}\`; allowed are whole seconds from 0`)
+  return times
+}
 
 /** A token's `iss` is compared byte by byte, so an address that could be written in two ways is refused. */
 const checkedIssuerUrl = (issuerUrl: string, development: boolean): string => {

@@ -1,14 +1,15 @@
 import { RemovalPolicy } from 'aws-cdk-lib'
-import { AttributeType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import { AttributeType, ProjectionType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import { Construct } from 'constructs'
 
 export type TablesProps = { readonly development: boolean }
 
-/** The state that is ours: what is in force, what was handed out, what principals have on their clusters. */
+/** The state that is ours: what is in force, what was handed out, what principals have on their clusters and log in with. */
 export class Tables extends Construct {
   readonly directory: TableV2
   readonly leases: TableV2
   readonly access: TableV2
+  readonly credentials: TableV2
 
   constructor(scope: Construct, id: string, { development }: TablesProps) {
     super(scope, id)
@@ -37,6 +38,20 @@ export class Tables extends Construct {
       ...recoverable,
       partitionKey: { name: 'cluster', type: AttributeType.STRING },
       sortKey: { name: 'principal', type: AttributeType.STRING },
+    })
+    this.credentials = new TableV2(this, 'Credentials', {
+      ...kept,
+      ...recoverable,
+      partitionKey: { name: 'cluster', type: AttributeType.STRING },
+      sortKey: { name: 'principal', type: AttributeType.STRING },
+      globalSecondaryIndexes: [
+        {
+          indexName: 'due',
+          partitionKey: { name: 'shard', type: AttributeType.STRING },
+          sortKey: { name: 'dueAt', type: AttributeType.STRING },
+          projectionType: ProjectionType.KEYS_ONLY,
+        },
+      ],
     })
   }
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
+import type { SigningKeyTimes } from '../shared/domain/signing-key.ts'
 import { awsEnvironment } from './emulator.ts'
 import { LocalError } from './errors.ts'
 import { localBin, nodeFile, root } from './paths.ts'
@@ -46,11 +47,16 @@ export const bootstrap = (place: CdkPlace): Promise<void> =>
   run(place, 'bootstrap', [`aws://${place.aws.accountId}/${place.aws.region}`, '--app', ''])
 
 /** Renders the app into templates and bundles, in a folder of this run. */
-export const synthesize = (place: CdkPlace, issuerUrl: string): Promise<void> =>
+export const synthesize = (
+  place: CdkPlace,
+  issuerUrl: string,
+  signingKeys: Partial<SigningKeyTimes> = {},
+): Promise<void> =>
   run(place, 'synth', [
     '--quiet',
     ...['--output', join(place.runDirectory, 'cdk.out')],
     ...['--context', `issuerUrl=${issuerUrl}`, '--context', 'development=true'],
+    ...['--context', `signingKeys=${JSON.stringify(signingKeys)}`],
   ])
 
 const outputsSchema = z.record(z.string(), z.record(z.string(), z.string()))

@@ -127,6 +127,7 @@ export const runDemo = async (state: StackState, line: Report): Promise<void> =>
       return lease
     })
     const { cluster, properties, credential, topic } = orders.connection()
+    if (credential.kind !== 'jwt') throw new Error(`the example has tokens, got \`${credential.kind}\``)
     detail(`${created} is ${topic(created)} on ${cluster.name} at ${properties['bootstrap.servers']}`)
     detail(`with a token for ${secondsLeft(credential.expiresAt)} s`)
     await step(`orders-api writes ${count} records`, () => writeOrders(orders, run))

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import type { SigningKeyTimes } from '../shared/domain/signing-key.ts'
 import { apiIdOf, bootstrap, type CdkPlace, deploy, stackName, synthesize } from './cdk.ts'
 import { createAuthority } from './certificates.ts'
 import { awsEnvironment, startEmulator, trustAuthority } from './emulator.ts'
@@ -134,11 +135,14 @@ export const bringUp = async (
     runDirectory,
     signal: outer,
     maxReauthMs,
+    signingKeys = {},
   }: {
     readonly runDirectory: string
     readonly signal: AbortSignal
     /** @default - what a cluster of people would have */
     readonly maxReauthMs?: number
+    /** @default - what a stack of people would have */
+    readonly signingKeys?: Partial<SigningKeyTimes>
   },
 ): Promise<StackState> => {
   const failed = new AbortController()
@@ -173,6 +177,9 @@ export const bringUp = async (
           passwords: { broker: randomPassword(), admin: adminPassword },
           issuerUrl: url,
           ...(maxReauthMs !== undefined && { maxReauthMs }),
+          ...(signingKeys.brokerRefreshSeconds !== undefined && {
+            jwksRefreshMs: signingKeys.brokerRefreshSeconds * 1000,
+          }),
         },
         { authority, signal, log: join(logDirectory, `kafka-${name}-format.log`) },
       )
@@ -223,7 +230,7 @@ export const bringUp = async (
     terminal.step('OIDC issuer of the workloads', () => startIssuer({ ...common, port: issuerPort }))
 
   // The longest step of all needs nothing but the source, so it is the first to start.
-  const synthesis = terminal.step('cdk synth', () => synthesize(place, url))
+  const synthesis = terminal.step('cdk synth', () => synthesize(place, url, signingKeys))
   const [kafka, deployed] = await allOrNone(failed, [prepareKafka(), deployStack(), launchIssuer(), synthesis])
   const cluster = (name: 'payments' | 'analytics'): KafkaCluster => ({
     name,

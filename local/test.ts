@@ -13,6 +13,16 @@ import { countTests, type TestCount } from './test-report.ts'
 
 /** Short enough that every client has to authenticate again while a test looks. */
 const maxReauthMs = 20_000
+/** A rotation of the signing keys fits into a test, and happens only when one asks for it. */
+const signingKeys = {
+  everySeconds: 0,
+  readEverySeconds: 2,
+  jwksMaxAgeSeconds: 0,
+  brokerRefreshSeconds: 15,
+  tokenSeconds: 12,
+  outageSeconds: 1,
+  skewSeconds: 1,
+}
 const resultFolder = join(localFolder, 'test-results')
 
 type Context = { readonly terminal: Terminal; readonly signal: AbortSignal }
@@ -92,7 +102,7 @@ const sum = (counts: readonly TestCount[]): TestCount => ({
 
 const runAll = async (context: Context): Promise<TestCount> => {
   const { terminal, signal } = context
-  const stack = bringUp(terminal, { runDirectory: testFolder, signal, maxReauthMs })
+  const stack = bringUp(terminal, { runDirectory: testFolder, signal, maxReauthMs, signingKeys })
   stack.catch(() => {})
   // Beside the stack's coming up, which mostly waits.
   const counts = [

@@ -9,15 +9,30 @@ export const metricNames = {
   accessApplied: 'AccessApplied',
   messageFailed: 'MessageFailed',
   keyCreated: 'SigningKeyCreated',
+  keyActivated: 'SigningKeyActivated',
+  keyRemoved: 'SigningKeyRemoved',
   stale: 'ServedStale',
   tokenIssued: 'TokenIssued',
+  swept: 'Swept',
+  credentialStep: 'CredentialStep',
+  credentialStepFailed: 'CredentialStepFailed',
+  credentialSlots: 'CredentialSlots',
+  credentialsStuck: 'CredentialsStuck',
+  credentialsOverdue: 'CredentialsOverdue',
+  oldestCredential: 'OldestCredentialAge',
 } as const
 
 export type MetricName = (typeof metricNames)[keyof typeof metricNames]
 
+/** Of a closed set of values: each is a metric of its own, and has its price. */
+export type MetricDimension = { readonly name: 'reason' | 'state'; readonly value: string }
+
+export type MetricUnit = 'Count' | 'Seconds'
+
 /** One per decision, allow and deny alike. It holds a hash of the token and never a secret. */
 export type AuditEvent = {
-  readonly event: 'decision' | 'token' | 'authentication'
+  /** `credential`: a stored one was handed out. */
+  readonly event: 'decision' | 'token' | 'authentication' | 'credential'
   readonly requestId: string
   readonly outcome: 'allow' | 'deny'
   readonly principal?: string
@@ -29,6 +44,8 @@ export type AuditEvent = {
   readonly produce?: readonly string[]
   readonly consume?: readonly string[]
   readonly lease?: string
+  readonly slot?: string
+  readonly generation?: number
   readonly expiresAt?: string
   readonly limit?: string
   readonly directory?: string
@@ -41,7 +58,10 @@ export type Telemetry = {
   readonly info: (message: string, fields?: Fields) => void
   readonly warn: (message: string, fields?: Fields) => void
   readonly error: (message: string, error: unknown, fields?: Fields) => void
-  readonly count: (metric: MetricName) => void
+  /** One more; with a dimension it counts in all and by it. */
+  readonly count: (metric: MetricName, dimension?: MetricDimension) => void
+  /** What there is at this moment; the last one of an invocation counts. */
+  readonly gauge: (metric: MetricName, value: number, unit: MetricUnit, dimension?: MetricDimension) => void
   readonly audit: (event: AuditEvent) => void
   /** Writes what was counted; once per invocation. */
   readonly flush: () => void
@@ -59,27 +79,44 @@ const errorFields = (error: unknown): Fields => {
   }
 }
 
+type Measured = {
+  readonly metric: MetricName
+  readonly unit: MetricUnit
+  readonly dimension: MetricDimension | undefined
+  /** Whether it is also one of the metrics without a dimension. */
+  readonly isSum: boolean
+  value: number
+}
+
 /**
- * Counts as CloudWatch reads them out of a log line.
+ * Metrics as CloudWatch reads them out of log lines; a line has one value of each dimension.
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 const embeddedMetrics = (
   service: string,
-  counted: ReadonlyMap<MetricName, number>,
-): Readonly<Record<string, unknown>> => ({
-  _aws: {
-    Timestamp: Date.now(),
-    CloudWatchMetrics: [
-      {
-        Namespace: 'Switchboard',
-        Dimensions: [['service']],
-        Metrics: [...counted.keys()].map((name) => ({ Name: name, Unit: 'Count' })),
+  measured: readonly Measured[],
+): readonly Readonly<Record<string, unknown>>[] => {
+  const lines = Map.groupBy(measured, ({ dimension, isSum }) => JSON.stringify([dimension, isSum]))
+  return [...lines.values()].map((metrics) => {
+    const { dimension, isSum = false } = metrics[0] ?? {}
+    const dimensions = dimension === undefined ? [['service']] : [['service', dimension.name]]
+    return {
+      _aws: {
+        Timestamp: Date.now(),
+        CloudWatchMetrics: [
+          {
+            Namespace: 'Switchboard',
+            Dimensions: dimension !== undefined && isSum ? [['service'], ...dimensions] : dimensions,
+            Metrics: metrics.map(({ metric, unit }) => ({ Name: metric, Unit: unit })),
+          },
+        ],
       },
-    ],
-  },
-  service,
-  ...Object.fromEntries(counted),
-})
+      service,
+      ...(dimension === undefined ? {} : { [dimension.name]: dimension.value }),
+      ...Object.fromEntries(metrics.map(({ metric, value }) => [metric, value])),
+    }
+  })
+}
 
 /**
  * Lines of JSON on standard output, one a fact.
@@ -98,16 +135,27 @@ export const createTelemetry = (service: 'resolve' | 'rotate', traceHeader: () =
       xray_trace_id: /Root=([^;]+)/.exec(traceHeader() ?? '')?.[1],
       ...fields,
     })
-  const counted = new Map<MetricName, number>()
+  const measured = new Map<string, Measured>()
+  const measure = (start: Omit<Measured, 'value'>): Measured => {
+    const key = JSON.stringify([start.metric, start.dimension])
+    const found = measured.get(key) ?? { ...start, value: 0 }
+    measured.set(key, found)
+    return found
+  }
   return {
     info: (message, fields = {}) => log('INFO', message, fields),
     warn: (message, fields = {}) => log('WARN', message, fields),
     error: (message, error, fields = {}) => log('ERROR', message, { ...errorFields(error), ...fields }),
-    count: (metric) => void counted.set(metric, (counted.get(metric) ?? 0) + 1),
+    count: (metric, dimension) => {
+      measure({ metric, unit: 'Count', dimension, isSum: true }).value += 1
+    },
+    gauge: (metric, value, unit, dimension) => {
+      measure({ metric, unit, dimension, isSum: false }).value = value
+    },
     audit: (event) => log('INFO', 'audit', { audit: event }),
     flush: () => {
-      if (counted.size > 0) write(embeddedMetrics(service, counted))
-      counted.clear()
+      embeddedMetrics(service, [...measured.values()]).forEach(write)
+      measured.clear()
     },
   }
 }

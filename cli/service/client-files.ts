@@ -1,5 +1,5 @@
 import type { Connection } from '@switchboard-kafka/client'
-import { isAssertionFile, type TokenSource } from '../../shared/http/client-file.ts'
+import { type ClientLogin, isAssertionFile, type TokenSource } from '../../shared/http/client-file.ts'
 import type { ConnectionSettings } from '../../shared/http/connection.ts'
 import { CommandError } from '../command-error.ts'
 import type { Caller, Role } from './arguments.ts'
@@ -86,6 +86,17 @@ export const tokenSourceOf = ({ url, caller, instance, cluster, tokenFile }: Tok
       2,
     )
   return { kind: 'jwt-bearer', ...endpoint, assertionFile }
+}
+
+/**
+ * How the client of a file proves itself: with the stored credential of the answer, else with tokens.
+ * @throws CommandError as `tokenSourceOf`
+ */
+export const loginOf = (connection: Connection, parts: Omit<TokenSourceParts, 'cluster'>): ClientLogin => {
+  const { credential, cluster } = connection
+  return credential.kind === 'scram'
+    ? { kind: 'scram', username: credential.username, password: connection.password() }
+    : tokenSourceOf({ ...parts, cluster: cluster.name })
 }
 
 /** The JVM options that a properties file wants besides: its first line. */

@@ -3,16 +3,16 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Connection, Lease, LeaseEvent } from '@switchboard-kafka/client'
-import { renderJavaProperties, renderLibrdkafka, type TokenSource } from '../../shared/http/client-file.ts'
+import { type ClientLogin, renderJavaProperties, renderLibrdkafka } from '../../shared/http/client-file.ts'
 import type { Environment, Role, ServiceArguments } from './arguments.ts'
 import {
   appendJavaOptions,
   javaOptionsIn,
+  loginOf,
   rolesOf,
   selectConnection,
   selectRole,
   settingsFor,
-  tokenSourceOf,
 } from './client-files.ts'
 import { writePrivateFile } from './private-file.ts'
 import { open, release } from './switchboard-calls.ts'
@@ -48,7 +48,7 @@ const variablesFor = (prefix: string, files: ReturnType<typeof filesOf>): Readon
 export const planExec = (
   connection: Connection,
   roles: readonly Role[],
-  source: TokenSource,
+  source: ClientLogin,
   folder: string,
   kafkaOpts: string | undefined,
 ): ExecPlan => {
@@ -163,7 +163,7 @@ export const exec = async (asked: ServiceArguments, deps: ExecDeps): Promise<num
     const tokenFile = join(home, 'workload-token')
     const plan = (): ExecPlan => {
       const connection = selectConnection(held.connections, asked.cluster)
-      const source = tokenSourceOf({ ...asked, cluster: connection.cluster.name, tokenFile })
+      const source = loginOf(connection, { ...asked, tokenFile })
       return planExec(connection, roles, source, home, env.KAFKA_OPTS)
     }
     const written = new Map<string, string>()

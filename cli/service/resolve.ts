@@ -3,7 +3,7 @@ import type { Lease } from '@switchboard-kafka/client'
 import { renderJavaProperties, renderLibrdkafka } from '../../shared/http/client-file.ts'
 import { renderTable } from '../table.ts'
 import type { Format, ServiceArguments } from './arguments.ts'
-import { renderKcat, selectConnection, selectRole, settingsFor, tokenSourceOf } from './client-files.ts'
+import { loginOf, renderKcat, selectConnection, selectRole, settingsFor } from './client-files.ts'
 import { writePrivateFile } from './private-file.ts'
 import { open } from './switchboard-calls.ts'
 
@@ -85,7 +85,7 @@ const render = (
 ): { readonly text: string; readonly ca: string | undefined } => {
   const connection = selectConnection(lease.connections, cluster)
   const settings = settingsFor(connection, selectRole(connection, role))
-  const source = tokenSourceOf({ url, caller, instance, cluster: connection.cluster.name, tokenFile: undefined })
+  const source = loginOf(connection, { url, caller, instance, tokenFile: undefined })
   if (format === 'java') return { text: renderJavaProperties(settings, source), ca: undefined }
   const properties = renderLibrdkafka(settings, source)
   if (format !== 'kcat') return { text: `${JSON.stringify(properties, null, 2)}\n`, ca: undefined }

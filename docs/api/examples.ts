@@ -42,6 +42,15 @@ export const intents = {
       lease: 'lease_7338c284c5d3e1a284d6b8d865f61229',
     },
   },
+  moved: {
+    summary: 'Say that all clients run with the stored credential of the last answer',
+    value: {
+      produce: [created],
+      client: { instance: 'orders-api-7f9c', family: 'java' },
+      lease: 'lease_7338c284c5d3e1a284d6b8d865f61229',
+      moved: { payments: 'a' },
+    },
+  },
 } as const
 
 /** Forms; a test puts a real token in the place of the assertion. */
@@ -141,6 +150,33 @@ export const answers = {
           },
           producer: { acks: 'all', 'delivery.timeout.ms': 120000, 'enable.idempotence': true },
           credential,
+        },
+      ],
+      directory,
+    },
+  },
+  stored: {
+    summary: 'One channel to produce to, on a cluster with stored credentials',
+    value: {
+      lease: { id: 'lease_7338c284c5d3e1a284d6b8d865f61229', refreshAfter, expiresAt },
+      connections: [
+        {
+          cluster: { name: 'payments', provider: 'kafka' },
+          topics: { [created]: 'orders.created' },
+          properties: {
+            'bootstrap.servers': 'kafka-1.payments.acme.com:9093',
+            'security.protocol': 'SASL_SSL',
+            'sasl.mechanism': 'SCRAM-SHA-512',
+            'client.id': 'orders-api-7f9c',
+          },
+          producer: { acks: 'all', 'delivery.timeout.ms': 120000, 'enable.idempotence': true },
+          credential: {
+            kind: 'scram',
+            mechanism: 'SCRAM-SHA-512',
+            username: 'sb.orders-api@a',
+            password: 'a password of this test',
+            slot: 'a',
+          },
         },
       ],
       directory,
@@ -357,6 +393,34 @@ export const clientFiles = {
       `sasl.jaas.config=${loginModule};`,
       '',
     ].join('\n'),
+  },
+  javaStored: {
+    summary: 'A Java producer on a cluster with stored credentials',
+    value: [
+      'bootstrap.servers=kafka-1.payments.acme.com:9093',
+      'security.protocol=SASL_SSL',
+      'sasl.mechanism=SCRAM-SHA-512',
+      'client.id=orders-api-7f9c',
+      'acks=all',
+      'delivery.timeout.ms=120000',
+      'enable.idempotence=true',
+      'sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="sb.legacy-billing@a" password="a password of this test";',
+      '',
+    ].join('\n'),
+  },
+  librdkafkaStored: {
+    summary: 'A librdkafka producer on a cluster with stored credentials',
+    value: {
+      'bootstrap.servers': 'kafka-1.payments.acme.com:9093',
+      'security.protocol': 'SASL_SSL',
+      'sasl.mechanism': 'SCRAM-SHA-512',
+      'client.id': 'orders-api-7f9c',
+      acks: 'all',
+      'delivery.timeout.ms': 120000,
+      'enable.idempotence': true,
+      'sasl.username': 'sb.legacy-billing@a',
+      'sasl.password': 'a password of this test',
+    },
   },
   librdkafkaSecret: {
     summary: 'A librdkafka producer with a client id and its secret',

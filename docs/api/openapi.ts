@@ -67,6 +67,8 @@ const notes: Readonly<Record<string, string>> = {
   client: '`instance` is what stays the same over a restart; with it the same intent reuses its lease.',
   network: 'Where the client runs; the listener is chosen for it.',
   lease: 'The lease to renew.',
+  moved:
+    'With `lease`: cluster to the `slot` that all clients of the lease log in with by now, so that the slot before it may be taken away.',
 }
 
 /** The schema of `parseIntent`, with what its code checks beyond the schema as far as JSON Schema can say it. */
@@ -407,8 +409,9 @@ const resolveOperation = (
   operationId: string,
   words: { readonly summary: string; readonly description: string },
   security: readonly Json[],
-  examples: readonly ('produce' | 'pattern' | 'consume' | 'renewal')[],
-  files: Readonly<Record<'java' | 'librdkafka', keyof typeof clientFiles>>,
+  examples: readonly ('produce' | 'pattern' | 'consume' | 'renewal' | 'moved')[],
+  answered: readonly (keyof typeof answers)[],
+  files: Readonly<Record<'java' | 'librdkafka', readonly (keyof typeof clientFiles)[]>>,
   denied: keyof typeof responses,
 ): Json => ({
   operationId,
@@ -424,17 +427,15 @@ const resolveOperation = (
       content: {
         'application/json': {
           schema: schemaRef('ResolveAnswer'),
-          ...examplesOf(
-            Object.fromEntries(examples.flatMap((name) => (name === 'renewal' ? [] : [[name, answers[name]]]))),
-          ),
+          ...examplesOf(Object.fromEntries(answered.map((name) => [name, answers[name]]))),
         },
         [javaType]: {
           schema: { type: 'string', description: 'As `java.util.Properties` reads it, ISO-8859-1.' },
-          ...examplesOf({ [files.java]: clientFiles[files.java] }),
+          ...examplesOf(Object.fromEntries(files.java.map((name) => [name, clientFiles[name]]))),
         },
         [librdkafkaType]: {
           schema: schemaRef('LibrdkafkaSettings'),
-          ...examplesOf({ [files.librdkafka]: clientFiles[files.librdkafka] }),
+          ...examplesOf(Object.fromEntries(files.librdkafka.map((name) => [name, clientFiles[name]]))),
         },
       },
     },
@@ -569,8 +570,9 @@ export const openApiDocument = (): Json => ({
             'Without `lease`: a new lease, or with `client.instance` the one that the same intent had. With `lease`: renews it; with `If-None-Match` besides, 304 when nothing changed.',
         },
         callers,
-        ['produce', 'pattern', 'renewal'],
-        { java: 'javaSecret', librdkafka: 'librdkafkaSecret' },
+        ['produce', 'pattern', 'renewal', 'moved'],
+        ['produce', 'pattern', 'stored'],
+        { java: ['javaSecret', 'javaStored'], librdkafka: ['librdkafkaSecret', 'librdkafkaStored'] },
         'AccessDenied',
       ),
     },
@@ -584,7 +586,8 @@ export const openApiDocument = (): Json => ({
         },
         [{ sigV4: [] }],
         ['consume'],
-        { java: 'javaAssertion', librdkafka: 'librdkafkaAssertion' },
+        ['consume'],
+        { java: ['javaAssertion'], librdkafka: ['librdkafkaAssertion'] },
         'AccessDeniedOrUnsigned',
       ),
     },

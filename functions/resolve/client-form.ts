@@ -8,9 +8,10 @@ import {
   isAssertionFile,
   renderJavaProperties,
   renderLibrdkafka,
+  type StoredLogin,
   type TokenSource,
 } from '../../shared/http/client-file.ts'
-import type { ConnectionSettings } from '../../shared/http/connection.ts'
+import { type ConnectionSettings, scramMechanism } from '../../shared/http/connection.ts'
 import { basicCredentials } from '../../shared/identity/authenticator.ts'
 
 export const jsonType = 'application/json'
@@ -20,15 +21,23 @@ export const librdkafkaType = 'application/vnd.librdkafka+json'
 /** What `POST /v1/resolve` answers, the one it answers by itself first. */
 export const resolveTypes = [jsonType, javaType, librdkafkaType] as const
 
-/** An answer as the file of one stock client, which gets its tokens by itself. */
+/** An answer as the file of one stock client, which gets its tokens by itself where it needs any. */
 export type ClientForm = {
   readonly contentType: string
   readonly family: ClientFamily
+  /**
+   * @throws SwitchboardError `invalid_intent` when the query does not say which cluster or role, or none of these, or not
+   * how a client of that cluster gets its tokens
+   */
+  readonly select: (settings: readonly ConnectionSettings[]) => SelectedClient
+  /** @param login of a cluster whose credentials are stored */
+  readonly render: (settings: ConnectionSettings, login: StoredLogin | undefined) => string
+}
+
+export type SelectedClient = {
+  readonly settings: ConnectionSettings
   /** Tells files apart that the same settings give; a hash where it is of a secret. */
   readonly variant: string
-  /** @throws SwitchboardError `invalid_intent` when the query does not say which cluster or role, or none of these */
-  readonly select: (settings: readonly ConnectionSettings[]) => ConnectionSettings
-  readonly render: (settings: ConnectionSettings) => string
 }
 
 const refused = (parameter: string, detail: string): SwitchboardError =>
@@ -130,29 +139,41 @@ export const parseClientForm = (parts: ClientFormParts): ClientForm | undefined 
       throw refused(first, `\`${first}\` is for files of clients: \`accept: ${javaType}\` or \`${librdkafkaType}\``)
     return undefined
   }
-  const login = parseLogin(query, event.headers.authorization)
   const { instance } = intent.client
   // a component of an endpoint may be a query (RFC 6749 3.2); it gives each instance its own lease
   const tokenEndpointUrl = `${issuerUrl}/v1/token${instance === undefined ? '' : `?instance=${encodeURIComponent(instance)}`}`
-  const sourceFor = ({ cluster }: ConnectionSettings): TokenSource =>
-    login({ tokenEndpointUrl, scope: `kafka:${cluster.name}` })
-  const { kind } = login({ tokenEndpointUrl, scope: '' })
-  return {
-    contentType: type === javaType ? `${javaType}; charset=iso-8859-1` : type,
-    family: type === javaType ? 'java' : 'librdkafka',
-    variant: JSON.stringify([
+  // `auth` says how to get tokens: on a cluster that takes none it has nothing to say, so that a route may lead there
+  const sourceFor = ({ cluster, properties }: ConnectionSettings): TokenSource | undefined =>
+    properties['sasl.mechanism'] === scramMechanism
+      ? undefined
+      : parseLogin(query, event.headers.authorization)({ tokenEndpointUrl, scope: `kafka:${cluster.name}` })
+  const variantOf = (source: TokenSource | undefined): string =>
+    JSON.stringify([
       type,
       query.cluster,
       query.role,
-      kind,
-      query.assertion_file,
-      tokenEndpointUrl,
-      kind === 'client_credentials' ? tokenHash : undefined,
-    ]),
-    select: (settings) => selectRole(selectCluster(settings, query.cluster), query.role),
-    render: (settings) =>
-      type === javaType
-        ? renderJavaProperties(settings, sourceFor(settings))
-        : JSON.stringify(renderLibrdkafka(settings, sourceFor(settings))),
+      ...(source === undefined
+        ? ['scram']
+        : [
+            source.kind,
+            query.assertion_file,
+            tokenEndpointUrl,
+            source.kind === 'client_credentials' ? tokenHash : undefined,
+          ]),
+    ])
+  return {
+    contentType: type === javaType ? `${javaType}; charset=iso-8859-1` : type,
+    family: type === javaType ? 'java' : 'librdkafka',
+    select: (all) => {
+      const settings = selectRole(selectCluster(all, query.cluster), query.role)
+      return { settings, variant: variantOf(sourceFor(settings)) }
+    },
+    render: (settings, stored) => {
+      const login = stored ?? sourceFor(settings)
+      if (login === undefined) throw new Error(`there is no credential for \`${settings.cluster.name}\``)
+      return type === javaType
+        ? renderJavaProperties(settings, login)
+        : JSON.stringify(renderLibrdkafka(settings, login))
+    },
   }
 }

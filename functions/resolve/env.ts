@@ -6,8 +6,11 @@ const resolveEnvSchema = z.object({
   DIRECTORY_TABLE: z.string().min(1),
   LEASES_TABLE: z.string().min(1),
   ACCESS_TABLE: z.string().min(1),
+  CREDENTIALS_TABLE: z.string().min(1),
   QUEUE_URL: z.url(),
   SIGNING_KEY_SECRET_ARN: z.string().min(1),
+  /** JSON: shared/domain/signing-key.ts */
+  SIGNING_KEY_TIMES: z.string().min(1),
   DEVELOPMENT: z.enum(['true', 'false']),
 })
 

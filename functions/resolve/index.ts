@@ -2,12 +2,15 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { parseSigningKeyTimes } from '../../shared/domain/signing-key.ts'
 import { createAuthenticator } from '../../shared/identity/authenticator.ts'
 import { createIssuerKeys } from '../../shared/identity/issuer-keys.ts'
 import { createSigningKeyCache } from '../../shared/secrets/signing-key-cache.ts'
 import { createSigningKeyStore } from '../../shared/secrets/signing-key-store.ts'
+import { createSlotSecrets } from '../../shared/secrets/slot-secrets.ts'
 import { createAccessStore } from '../../shared/store/access-store.ts'
 import { createClientDigests, createClientStore } from '../../shared/store/client-store.ts'
+import { createCredentialStore } from '../../shared/store/credential-store.ts'
 import { createDirectoryCache } from '../../shared/store/directory-cache.ts'
 import { createDirectoryStore } from '../../shared/store/directory-store.ts'
 import { createLeaseStore } from '../../shared/store/lease-store.ts'
@@ -18,6 +21,7 @@ import { createHandler } from './handler.ts'
 import { createResolve } from './resolve.ts'
 import { createRoutes } from './routes.ts'
 import { createServicegw } from './servicegw.ts'
+import { createStoredCredentials } from './stored-credentials.ts'
 import { createIssueToken } from './token.ts'
 
 const env = parseResolveEnv(process.env)
@@ -35,17 +39,26 @@ const onStale = (error: unknown) => {
   telemetry.count(metricNames.stale)
   telemetry.error('serving what is held', error)
 }
+const secrets = new SecretsManagerClient(client)
 const signingKeys = createSigningKeyCache(
-  createSigningKeyStore(new SecretsManagerClient(client), env.SIGNING_KEY_SECRET_ARN),
+  createSigningKeyStore(secrets, env.SIGNING_KEY_SECRET_ARN),
   clock,
   onStale,
+  parseSigningKeyTimes(env.SIGNING_KEY_TIMES).readEverySeconds,
 )
-const leases = createLeaseStore(dynamo, env.LEASES_TABLE)
+const leases = createLeaseStore(dynamo, env.LEASES_TABLE, env.CREDENTIALS_TABLE)
+const queue = createQueue(new SQSClient(client), env.QUEUE_URL)
 const issuing = {
   issuerUrl: env.ISSUER_URL,
   access: createAccessStore(dynamo, env.ACCESS_TABLE),
   leases,
-  queue: createQueue(new SQSClient(client), env.QUEUE_URL),
+  storedCredentials: createStoredCredentials({
+    credentials: createCredentialStore(dynamo, env.CREDENTIALS_TABLE),
+    slotSecrets: createSlotSecrets(secrets),
+    queue,
+    telemetry,
+  }),
+  queue,
   signingKeys,
   telemetry,
   clock,

@@ -1,4 +1,5 @@
 import { SwitchboardError } from '../../shared/domain/errors.ts'
+import { SlotSecretError } from '../../shared/secrets/slot-secrets.ts'
 
 const retryAfterSeconds = 2
 
@@ -51,7 +52,7 @@ const isOutage = (error: Error): boolean => {
  * thrown stays what it is.
  */
 export const outageAsProblem = (error: unknown): unknown =>
-  error instanceof Error && isOutage(error)
+  error instanceof Error && (error instanceof SlotSecretError || isOutage(error))
     ? new SwitchboardError('unavailable', {
         reason: `${error.name}: ${error.message}`,
         retryAfterSeconds,

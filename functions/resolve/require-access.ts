@@ -11,6 +11,8 @@ import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
 export type AccessQuestion = {
   readonly cluster: string
   readonly principal: Principal
+  /** Of the pointer: who was revoked meanwhile has lost access that an earlier yes was about. */
+  readonly revision: number
   /** Content address of the policy that decided. */
   readonly policy: string
   readonly needed: NeededAccess
@@ -61,18 +63,19 @@ const namesOfNothing = (
   return isAnswered ? needed.acls.filter((acl) => !isAdmitted(acls, acl)).map(({ name }) => name) : []
 }
 
-/** Nothing is handed out that would not work at once. Only a yes is remembered, for the policy it was read under. */
+/** Nothing is handed out that would not work at once. Only a yes is remembered, until anything changes what is in force. */
 export const createRequireAccess = ({ access, queue, telemetry }: RequireAccessDeps): RequireAccess => {
   const ready = new Set<string>()
 
   return async (asking, now) => {
-    const { cluster, principal, policy, needed, key } = asking
+    const { cluster, principal, revision, policy, needed, key } = asking
     const question = JSON.stringify([policy, cluster, principal.name, key])
-    if (ready.has(question)) return
+    const remembered = `${revision} ${question}`
+    if (ready.has(remembered)) return
     const applied = await access.read(cluster, principal.name)
     if (applied !== undefined && hasNeeded(applied, needed, policy)) {
       if (ready.size >= maximumRemembered) ready.clear()
-      ready.add(question)
+      ready.add(remembered)
       return
     }
     const need = hash('sha256', question, 'base64url').slice(0, 22)

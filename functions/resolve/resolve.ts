@@ -1,20 +1,36 @@
 import { hash, randomUUID } from 'node:crypto'
 import { requiredAccess } from '../../shared/domain/access.ts'
 import { canonicalJson } from '../../shared/domain/canonical-json.ts'
-import { clusterAudience } from '../../shared/domain/cluster.ts'
+import { type Cluster, clusterAudience } from '../../shared/domain/cluster.ts'
 import { type Decision, decide } from '../../shared/domain/decide.ts'
 import { maximumRoutesOfPattern } from '../../shared/domain/directory.ts'
 import { SwitchboardError } from '../../shared/domain/errors.ts'
 import { type Intent, intentKey } from '../../shared/domain/intent.ts'
+import type { LeaseSlots } from '../../shared/domain/lease-slots.ts'
 import { kafkaUser, type Principal } from '../../shared/domain/principal.ts'
-import { inDialect } from '../../shared/http/client-file.ts'
-import { type ConnectionSettings, type ResolveAnswer, renderConnection } from '../../shared/http/connection.ts'
+import { inDialect, type StoredLogin } from '../../shared/http/client-file.ts'
+import {
+  type AnswerCredential,
+  type ConnectionSettings,
+  type ResolveAnswer,
+  renderConnection,
+  scramMechanism,
+} from '../../shared/http/connection.ts'
 import { signKafkaToken } from '../../shared/secrets/kafka-token.ts'
 import type { SigningKeys } from '../../shared/secrets/signing-key-store.ts'
+import type { SlotCheck } from '../../shared/store/credential-store.ts'
 import type { DirectorySnapshot } from '../../shared/store/directory-cache.ts'
 import { type Lease, type LeaseStore, leaseId } from '../../shared/store/lease-store.ts'
 import type { ClientForm } from './client-form.ts'
 import { accessDenied, createRequireAccess, type RequireAccessDeps } from './require-access.ts'
+import {
+  leaseSlotsOf,
+  newestOf,
+  notReady,
+  type SlotOffer,
+  type StoredCredentials,
+  slotChecksOf,
+} from './stored-credentials.ts'
 
 /** Principal + intent -> lease, from one snapshot of the directory. */
 export type Resolve = (
@@ -28,30 +44,39 @@ export type ResolveRequest = {
   readonly id: string
   readonly tokenHash: string
   readonly ifNoneMatch: string | undefined
-  /** The answer as the file of a client, which holds no credential of ours; without it, as JSON. */
-  readonly form?: Pick<ClientForm, 'variant' | 'select'> | undefined
+  /** The answer as the file of a client, which holds no token of ours; without it, as JSON. */
+  readonly form?: Pick<ClientForm, 'select'> | undefined
 }
 
 /** `unchanged`: the lease was renewed, and what the caller holds is still right and lives past its next refresh. */
 export type Resolved = { readonly etag: string; readonly lease: ResolveAnswer['lease'] } & (
   | { readonly outcome: 'answered'; readonly answer: ResolveAnswer }
-  | { readonly outcome: 'rendered'; readonly settings: ConnectionSettings }
+  /** `login`: of a cluster whose credentials are stored. */
+  | {
+      readonly outcome: 'rendered'
+      readonly settings: ConnectionSettings
+      readonly login: StoredLogin | undefined
+    }
   | { readonly outcome: 'unchanged' }
 )
 
 export type ResolveDeps = RequireAccessDeps & {
   readonly issuerUrl: string
-  readonly leases: Pick<LeaseStore, 'create' | 'renew' | 'renewUnchanged'>
+  readonly leases: Pick<LeaseStore, 'create' | 'read' | 'renew' | 'renewUnchanged'>
+  readonly storedCredentials: StoredCredentials
   readonly signingKeys: () => Promise<SigningKeys>
   readonly clock: () => Date
   /** 0 to 1. */
   readonly random: () => number
 }
 
-type TimedLease = Lease & { readonly credentialExpiresAt: Date }
-
 const cappedRetryAfterSeconds = 60
 const maximumRemembered = 10_000
+/** What was looked up is no longer so, and nothing was written or handed out. */
+type Stale = { readonly outcome: 'stale'; readonly offers: readonly SlotOffer[] }
+
+/** Of writes that found a slot to have changed hands since it was looked at. */
+const slotAttempts = 3
 
 /** RFC 9110 8.8.3; of the decision and its settings, never of tokens or times. */
 const etagOf = (representation: unknown): string =>
@@ -99,6 +124,7 @@ export const refusal = (decision: Extract<Decision, { outcome: 'deny' }>): Switc
     case 'cluster_quarantined':
       return new SwitchboardError('unavailable', { reason, retryAfterSeconds: 60 })
     case 'principal_denied':
+    case 'denied_on_cluster':
     case 'no_grant':
     case 'group_not_granted':
     case 'no_route':
@@ -108,20 +134,29 @@ export const refusal = (decision: Extract<Decision, { outcome: 'deny' }>): Switc
 }
 
 export const createResolve = (deps: ResolveDeps): Resolve => {
-  const { issuerUrl, leases, signingKeys, telemetry, clock, random } = deps
+  const { issuerUrl, leases, storedCredentials, signingKeys, telemetry, clock, random } = deps
   const requireAccess = createRequireAccess(deps)
   /** Lease -> end of its credential, in ms: a hint that saves a request, never a decision. */
   const credentialEnds = new Map<string, number>()
 
   /** A lease is stored before anything is handed out; without it nothing is. */
-  const record = async (intent: Intent, lease: TimedLease, maximum: number): Promise<void> => {
+  const record = async (
+    intent: Intent,
+    lease: Lease,
+    maximum: number,
+    checks: readonly SlotCheck[],
+  ): Promise<'recorded' | 'stale'> => {
     const now = lease.issuedAt
-    const outcome = intent.lease === undefined ? await leases.create(lease, maximum, now) : 'exists'
-    if (outcome === 'capped') throw leaseCapped(maximum)
-    if (outcome === 'exists' && !(await leases.renew(lease, now))) throw noSuchLease()
+    const created = intent.lease === undefined ? await leases.create(lease, maximum, now, checks) : 'exists'
+    if (created === 'capped') throw leaseCapped(maximum)
+    const outcome = created === 'exists' ? await leases.renew(lease, now, checks) : created
+    if (outcome === 'absent') throw noSuchLease()
+    if (outcome === 'stale') return 'stale'
+    const { credentialExpiresAt: end } = lease
     credentialEnds.delete(lease.id)
     if (credentialEnds.size >= maximumRemembered) credentialEnds.clear()
-    credentialEnds.set(lease.id, lease.credentialExpiresAt.getTime())
+    credentialEnds.set(lease.id, end === 'never' ? Number.POSITIVE_INFINITY : end.getTime())
+    return 'recorded'
   }
 
   /** Asks the store only when, as far as this instance knows, the credential lives past the next refresh. */
@@ -130,16 +165,17 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
     id: string,
     etag: string,
     { expiresAt, credentialLivesUntil }: { readonly expiresAt: Date; readonly credentialLivesUntil: Date },
+    checks: readonly SlotCheck[],
     now: Date,
   ): Promise<boolean> => {
     const ends = credentialEnds.get(id)
     if (ends !== undefined && ends <= credentialLivesUntil.getTime()) return false
-    return leases.renewUnchanged({ principal: principal.name, id, etag, expiresAt, credentialLivesUntil }, now)
+    return leases.renewUnchanged({ principal: principal.name, id, etag, expiresAt, credentialLivesUntil }, now, checks)
   }
 
   return async (principal, intent, snapshot, request) => {
     const now = clock()
-    const { directory, denied } = snapshot
+    const { directory, denied, revision } = snapshot
     const decision = decide(principal, intent, { directory, denied, now, jitter: random() })
     const id = intent.lease ?? leaseId(principal.name, intent.client.instance, intentKey(intent))
     telemetry.audit({
@@ -165,53 +201,104 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
     const canonical = connections.map((connection) => renderConnection(connection, principal, intent))
     const selected = request.form?.select(canonical)
     const settings = canonical.map((each) => inDialect(each, intent.client.family ?? 'java'))
-    const etag = etagOf(request.form === undefined ? settings : [selected, request.form.variant])
-    for (const connection of connections) {
-      const needed = requiredAccess(directory, principal, connection)
-      const { name } = connection.cluster
-      await requireAccess(
-        { cluster: name, principal, policy: directory.hash, needed, key: JSON.stringify(needed) },
-        now,
-      )
-    }
-    const { active } = await signingKeys()
-
+    const representation = selected === undefined ? settings : [selected.settings, selected.variant]
     const told = { id, refreshAfter: times.refreshAfter.toISOString(), expiresAt: times.expiresAt.toISOString() }
     // a file holds no credential that could end
     const credentialLivesUntil = selected === undefined ? times.refreshAfter : new Date(0)
     const renewed = { expiresAt: times.expiresAt, credentialLivesUntil }
-    if (
-      intent.lease !== undefined &&
-      request.ifNoneMatch === etag &&
-      (await keepsCredential(principal, id, etag, renewed, now))
-    )
-      return { outcome: 'unchanged', etag, lease: told }
+    const hasTokens = connections.some(({ path }) => path.kind === 'jwt')
 
-    await record(
-      intent,
-      {
-        principal: principal.name,
-        id,
-        instance: intent.client.instance,
-        intent: intentKey(intent),
-        clusters: connections.map((connection) => connection.cluster.name),
-        channels: [...intent.produce, ...intent.consume].map((asked) => asked.name),
-        directory: directory.hash,
-        etag,
-        issuedAt: now,
-        expiresAt: times.expiresAt,
-        credentialExpiresAt: times.expiresAt,
-      },
-      directory.leasesPerPrincipal,
-    )
+    const ready = async (held: LeaseSlots | undefined): Promise<readonly SlotOffer[]> => {
+      const access = connections.map((connection) => {
+        const needed = requiredAccess(directory, principal, connection)
+        const { name: cluster } = connection.cluster
+        const key = JSON.stringify(needed)
+        return requireAccess({ cluster, principal, revision, policy: directory.hash, needed, key }, now)
+      })
+      const offers = connections
+        .filter(({ path }) => path.kind === 'scram')
+        .map(({ cluster }) => {
+          const { name } = cluster
+          const question = { cluster, principal: principal.name, held: held?.[name] ?? [], moved: intent.moved[name] }
+          return storedCredentials.offer(question, now)
+        })
+      // what is missing is asked for all at once, and not one after the other by a caller that comes back each time
+      await Promise.allSettled([...access, ...offers])
+      await Promise.all(access)
+      return Promise.all(offers)
+    }
 
-    if (selected !== undefined) return { outcome: 'rendered', etag, lease: told, settings: selected }
+    const isStored = connections.some(({ path }) => path.kind === 'scram')
 
-    const answer: ResolveAnswer = {
-      lease: told,
-      connections: connections.map(({ cluster }, at) => ({
-        ...(settings[at] as ConnectionSettings),
-        credential: {
+    const attempt = async (): Promise<Resolved | Stale> => {
+      const held = isStored && intent.lease !== undefined ? await leases.read(principal.name, id, now) : undefined
+      if (isStored && intent.lease !== undefined && held === undefined) throw noSuchLease()
+      const offers = await ready(held?.slots)
+      const checks = slotChecksOf(offers)
+      const slots = isStored ? leaseSlotsOf(offers) : undefined
+      const etag = etagOf(isStored ? [representation, newestOf(offers)] : representation)
+      const active = hasTokens ? (await signingKeys()).active : undefined
+
+      if (
+        intent.lease !== undefined &&
+        request.ifNoneMatch === etag &&
+        canonicalJson(slots ?? {}) === canonicalJson(held?.slots ?? {}) &&
+        (await keepsCredential(principal, id, etag, renewed, checks, now))
+      )
+        return { outcome: 'unchanged', etag, lease: told }
+
+      const logins = new Map(
+        await Promise.all(
+          offers.map(
+            async (offer) =>
+              [offer.cluster, { ...(await storedCredentials.secretOf(offer)), ...offer.newest }] as const,
+          ),
+        ),
+      )
+      const recorded = await record(
+        intent,
+        {
+          principal: principal.name,
+          id,
+          instance: intent.client.instance,
+          intent: intentKey(intent),
+          clusters: connections.map((connection) => connection.cluster.name),
+          channels: [...intent.produce, ...intent.consume].map((asked) => asked.name),
+          directory: directory.hash,
+          etag,
+          issuedAt: now,
+          expiresAt: times.expiresAt,
+          credentialExpiresAt: hasTokens ? times.expiresAt : 'never',
+          slots,
+        },
+        directory.leasesPerPrincipal,
+        checks,
+      )
+      if (recorded === 'stale') return { outcome: 'stale', offers }
+      for (const { cluster, newest } of offers)
+        telemetry.audit({
+          event: 'credential',
+          requestId: request.id,
+          tokenHash: request.tokenHash,
+          outcome: 'allow',
+          principal: principal.name,
+          lease: id,
+          cluster,
+          ...newest,
+        })
+
+      if (selected !== undefined) {
+        const login = logins.get(selected.settings.cluster.name)
+        return { outcome: 'rendered', etag, lease: told, settings: selected.settings, login }
+      }
+      const credentialOf = (cluster: Cluster): AnswerCredential => {
+        const login = logins.get(cluster.name)
+        if (login !== undefined) {
+          const { username, password, slot } = login
+          return { kind: 'scram', mechanism: scramMechanism, username, password, slot }
+        }
+        if (active === undefined) throw new Error(`there is no credential for \`${cluster.name}\``)
+        return {
           kind: 'jwt',
           expiresAt: told.expiresAt,
           token: signKafkaToken(active, {
@@ -223,10 +310,24 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
             jti: randomUUID(),
             lease: id,
           }),
-        },
-      })),
-      directory: directory.hash,
+        }
+      }
+      const answer: ResolveAnswer = {
+        lease: told,
+        connections: connections.map(({ cluster }, at) => ({
+          ...(settings[at] as ConnectionSettings),
+          credential: credentialOf(cluster),
+        })),
+        directory: directory.hash,
+      }
+      return { outcome: 'answered', etag, lease: told, answer }
     }
-    return { outcome: 'answered', etag, lease: told, answer }
+
+    for (let left = slotAttempts; left > 0; left--) {
+      const resolved = await attempt()
+      if (resolved.outcome !== 'stale') return resolved
+      for (const offer of resolved.offers) storedCredentials.forget(offer)
+    }
+    throw notReady(`the slots of \`${principal.name}\` changed hands ${slotAttempts} times during one request`, 1)
   }
 }

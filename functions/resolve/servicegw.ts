@@ -1,19 +1,23 @@
 import { hash } from 'node:crypto'
 import { requiredAccess } from '../../shared/domain/access.ts'
 import { canonicalJson } from '../../shared/domain/canonical-json.ts'
+import type { Cluster } from '../../shared/domain/cluster.ts'
 import { type ConnectionDecision, decide } from '../../shared/domain/decide.ts'
 import type { Directory } from '../../shared/domain/directory.ts'
 import { type FieldError, SwitchboardError } from '../../shared/domain/errors.ts'
 import { type Intent, intentKey, parseIntent } from '../../shared/domain/intent.ts'
 import type { Principal } from '../../shared/domain/principal.ts'
 import type { ClientRole } from '../../shared/domain/profile.ts'
+import type { ClientLogin } from '../../shared/http/client-file.ts'
 import { renderConnection } from '../../shared/http/connection.ts'
 import { renderServicegw } from '../../shared/http/servicegw-answer.ts'
 import type { ServicegwQuery } from '../../shared/http/servicegw-query.ts'
+import type { SlotCheck } from '../../shared/store/credential-store.ts'
 import type { DirectorySnapshot } from '../../shared/store/directory-cache.ts'
 import { type End, type Lease, type LeaseStore, leaseId } from '../../shared/store/lease-store.ts'
 import { createRequireAccess, type RequireAccessDeps } from './require-access.ts'
 import { leaseCapped, refusal } from './resolve.ts'
+import { leaseSlotsOf, notReady, type SlotOffer, type StoredCredentials, slotChecksOf } from './stored-credentials.ts'
 import { scopeOf } from './token.ts'
 
 /** Who asks by which request; the secret goes into the answer and nowhere else. */
@@ -37,7 +41,8 @@ export type Servicegw = (
 
 export type ServicegwDeps = RequireAccessDeps & {
   readonly issuerUrl: string
-  readonly leases: Pick<LeaseStore, 'keep'>
+  readonly leases: Pick<LeaseStore, 'keep' | 'read'>
+  readonly storedCredentials: StoredCredentials
   readonly clock: () => Date
 }
 
@@ -46,6 +51,9 @@ const instance = '/servicegw'
 /** A lease that was released by somebody who asks on all the same is on record again after this. */
 const keepEveryMs = 300_000
 const maximumRemembered = 10_000
+/** Its clients ask about once a second and start anew when the answer changes: by then all of them have. */
+const moveTakesMs = 300_000
+const slotAttempts = 3
 
 const invalid = (detail: string, ...errors: readonly FieldError[]): SwitchboardError =>
   new SwitchboardError('invalid_intent', { detail, errors })
@@ -98,20 +106,54 @@ const endOf = ({ admissions }: ConnectionDecision): End =>
 export const tagOf = (body: string): string => `"${hash('sha256', body, 'base64url').slice(0, 22)}"`
 
 export const createServicegw = (deps: ServicegwDeps): Servicegw => {
-  const { issuerUrl, leases, telemetry, clock } = deps
+  const { issuerUrl, leases, storedCredentials, telemetry, clock } = deps
   const requireAccess = createRequireAccess(deps)
-  /** Lease -> what is on record, so that a client that polls costs no request: a hint, the store decides. */
+  /** Lease -> what is on record, so that a client that polls costs no write: a hint, the store decides. */
   const kept = new Map<string, { readonly record: string; readonly at: number }>()
 
-  const keep = async (lease: Lease, maximum: number): Promise<void> => {
-    const now = lease.issuedAt
-    const record = JSON.stringify([lease.etag, lease.directory])
-    const known = kept.get(lease.id)
+  const isKept = (id: string, record: string, now: Date): boolean => {
+    const known = kept.get(id)
     const age = known?.record === record ? now.getTime() - known.at : Number.NaN
-    if (age >= 0 && age < keepEveryMs) return
-    if ((await leases.keep(lease, maximum, now)) === 'capped') throw leaseCapped(maximum)
+    return age >= 0 && age < keepEveryMs
+  }
+
+  const keep = async (
+    lease: Lease,
+    record: string,
+    maximum: number,
+    checks: readonly SlotCheck[] = [],
+  ): Promise<'kept' | 'stale'> => {
+    const now = lease.issuedAt
+    const outcome = await leases.keep(lease, maximum, now, checks)
+    if (outcome === 'capped') throw leaseCapped(maximum)
+    if (outcome === 'stale') return 'stale'
     if (kept.size >= maximumRemembered) kept.clear()
     kept.set(lease.id, { record, at: now.getTime() })
+    return 'kept'
+  }
+
+  /** The lease names the slot that is active now, and the one before it for as long as clients may still run with it. */
+  const keepWithSlot = async (
+    lease: Lease,
+    cluster: Cluster,
+    maximum: number,
+  ): Promise<{ readonly offer: SlotOffer; readonly isNew: boolean }> => {
+    const { principal, id, issuedAt: now } = lease
+    const { name } = cluster
+    for (let left = slotAttempts; left > 0; left--) {
+      const fresh = await storedCredentials.offer({ cluster, principal, held: [], moved: undefined }, now)
+      const { slot } = fresh.newest
+      const hasMoved = now.getTime() - fresh.credential.slots[slot].since.getTime() >= moveTakesMs
+      const record = JSON.stringify([lease.etag, lease.directory, fresh.newest, hasMoved])
+      if (isKept(id, record, now)) return { offer: fresh, isNew: false }
+      const held = (await leases.read(principal, id, now))?.slots?.[name] ?? []
+      const offer = await storedCredentials.offer({ cluster, principal, held, moved: hasMoved ? slot : undefined }, now)
+      const slots = leaseSlotsOf([offer])
+      const named = { ...lease, slots, etag: tagOf(JSON.stringify([lease.etag, slots])) }
+      if ((await keep(named, record, maximum, slotChecksOf([offer]))) === 'kept') return { offer, isNew: true }
+      storedCredentials.forget(offer)
+    }
+    throw notReady(`the slots of \`${principal}\` on \`${name}\` changed hands during one request`, 1)
   }
 
   const connect = (
@@ -147,44 +189,65 @@ export const createServicegw = (deps: ServicegwDeps): Servicegw => {
 
   const answer: Servicegw = async (principal, query, snapshot, request) => {
     const now = clock()
-    const { directory } = snapshot
+    const { directory, revision } = snapshot
     const intent = intentOf(query, directory)
     const id = leaseId(principal.name, instance, intentKey(intent))
     const connection = connect(principal, intent, id, snapshot, request, now)
     const { name: cluster } = connection.cluster
     const needed = requiredAccess(directory, principal, connection)
-    await requireAccess({ cluster, principal, policy: directory.hash, needed, key: JSON.stringify(needed) }, now)
+    await requireAccess(
+      { cluster, principal, revision, policy: directory.hash, needed, key: JSON.stringify(needed) },
+      now,
+    )
 
     const settings = renderConnection(connection, principal, intent)
-    const bodyWith = (clientSecret: string): string =>
-      canonicalJson(
-        renderServicegw(settings, {
-          kind: 'client_credentials',
-          tokenEndpointUrl: `${issuerUrl}/v1/token`,
-          scope: scopeOf(cluster),
-          clientId: request.clientId,
-          clientSecret,
-        }),
-      )
+    const bodyWith = (login: ClientLogin): string => canonicalJson(renderServicegw(settings, login))
     const end = endOf(connection)
-    await keep(
-      {
-        principal: principal.name,
-        id,
-        instance,
-        intent: intentKey(intent),
-        clusters: [cluster],
-        channels: query.channels,
-        directory: directory.hash,
-        // nothing that is stored is made from a secret
-        etag: tagOf(bodyWith('')),
-        issuedAt: now,
-        expiresAt: end,
-        credentialExpiresAt: end,
-      },
-      directory.leasesPerPrincipal,
-    )
-    return { lease: id, body: bodyWith(request.clientSecret) }
+    const leaseWith = (etag: string): Lease => ({
+      principal: principal.name,
+      id,
+      instance,
+      intent: intentKey(intent),
+      clusters: [cluster],
+      channels: query.channels,
+      directory: directory.hash,
+      etag,
+      issuedAt: now,
+      expiresAt: end,
+      credentialExpiresAt: end,
+    })
+    const maximum = directory.leasesPerPrincipal
+
+    if (connection.path.kind === 'scram') {
+      // nothing that is stored is made from a secret
+      const lease = leaseWith(tagOf(bodyWith({ kind: 'scram', username: '', password: '' })))
+      const { offer, isNew } = await keepWithSlot(lease, connection.cluster, maximum)
+      const login = await storedCredentials.secretOf(offer)
+      if (isNew)
+        telemetry.audit({
+          event: 'credential',
+          requestId: request.id,
+          tokenHash: request.tokenHash,
+          outcome: 'allow',
+          principal: principal.name,
+          lease: id,
+          cluster,
+          ...offer.newest,
+        })
+      return { lease: id, body: bodyWith(login) }
+    }
+
+    const loginWith = (clientSecret: string): ClientLogin => ({
+      kind: 'client_credentials',
+      tokenEndpointUrl: `${issuerUrl}/v1/token`,
+      scope: scopeOf(cluster),
+      clientId: request.clientId,
+      clientSecret,
+    })
+    const lease = leaseWith(tagOf(bodyWith(loginWith(''))))
+    const record = JSON.stringify([lease.etag, lease.directory])
+    if (!isKept(id, record, now)) await keep(lease, record, maximum)
+    return { lease: id, body: bodyWith(loginWith(request.clientSecret)) }
   }
   return async (principal, query, snapshot, request) => {
     try {

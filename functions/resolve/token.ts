@@ -59,6 +59,12 @@ const refusal = (decision: Extract<TokenDecision, { outcome: 'deny' }>, asked: s
       reason,
     })
   }
+  // only who may use the cluster hears what it takes
+  if (decision.reason === 'no_token')
+    return new OAuthError('invalid_scope', {
+      detail: `the cluster of the scope \`${scopeOf(asked ?? '')}\` takes no tokens; \`POST /v1/resolve\` has its credential`,
+      reason,
+    })
   return new OAuthError('invalid_scope', {
     detail:
       asked === undefined
@@ -85,10 +91,10 @@ export const createIssueToken = (deps: TokenDeps): IssueToken => {
   /** Stored before anything is handed out. A renewal is one write, whichever instance of the function does it. */
   const record = async (lease: Lease, maximum: number): Promise<void> => {
     const now = lease.issuedAt
-    if (await leases.renew(lease, now)) return
+    if ((await leases.renew(lease, now)) === 'renewed') return
     const outcome = await leases.create(lease, maximum, now)
     if (outcome === 'capped') throw leaseCapped(maximum)
-    if (outcome === 'exists' && !(await leases.renew(lease, now)))
+    if (outcome === 'exists' && (await leases.renew(lease, now)) !== 'renewed')
       throw new SwitchboardError('unavailable', {
         reason: 'the lease ended while it was renewed',
         retryAfterSeconds: 1,
@@ -97,7 +103,7 @@ export const createIssueToken = (deps: TokenDeps): IssueToken => {
 
   return async (principal, request, snapshot) => {
     const now = clock()
-    const { directory, denied } = snapshot
+    const { directory, denied, revision } = snapshot
     const labels = JSON.stringify(principal.labels)
     const reach = findReach(JSON.stringify([directory.hash, principal.name, labels]), principal, snapshot, now)
     const decision = decideToken(principal, request.cluster, reach, { directory, denied, now, jitter: 0.5 })
@@ -125,7 +131,7 @@ export const createIssueToken = (deps: TokenDeps): IssueToken => {
 
     const { access, times } = decision
     await requireAccess(
-      { cluster: decision.cluster.name, principal, policy: directory.hash, needed: access, key: labels },
+      { cluster: decision.cluster.name, principal, revision, policy: directory.hash, needed: access, key: labels },
       now,
     )
     const { active } = await signingKeys()

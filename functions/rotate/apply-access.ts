@@ -2,8 +2,10 @@ import type { AclAdmin, UserAcl } from '../../shared/clusters/kafka/acl-admin.ts
 import { type Acl, compareAccess, computeAccess, mergeAccess } from '../../shared/domain/access.ts'
 import type { Cluster } from '../../shared/domain/cluster.ts'
 import { compileDirectory, type Directory } from '../../shared/domain/directory.ts'
-import { kafkaUser } from '../../shared/domain/principal.ts'
+import { type PrincipalUser, principalUsers } from '../../shared/domain/kafka-users.ts'
+import { isRevokedOn, type Revocation } from '../../shared/domain/revocation.ts'
 import type { AccessRequest, AccessStore } from '../../shared/store/access-store.ts'
+import type { CredentialStore } from '../../shared/store/credential-store.ts'
 import type { DirectoryStore } from '../../shared/store/directory-store.ts'
 import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
 
@@ -13,6 +15,7 @@ export type ApplyAccess = (cluster: string, principals: readonly string[]) => Pr
 export type ApplyAccessDeps = {
   readonly directories: Pick<DirectoryStore, 'readPointer' | 'readPolicy'>
   readonly access: Pick<AccessStore, 'read' | 'recordApplied'>
+  readonly credentials: Pick<CredentialStore, 'read'>
   readonly openAdmin: (cluster: Cluster) => Promise<AclAdmin>
   readonly telemetry: Telemetry
   readonly clock: () => Date
@@ -20,7 +23,7 @@ export type ApplyAccessDeps = {
 
 type Wanted = {
   readonly principal: string
-  readonly user: string
+  readonly users: readonly PrincipalUser[]
   readonly acls: readonly Acl[]
   /** What was asked for before anybody looked which topics there are. */
   readonly asked: AccessRequest | undefined
@@ -29,12 +32,13 @@ type Wanted = {
 export const createApplyAccess = ({
   directories,
   access,
+  credentials,
   openAdmin,
   telemetry,
   clock,
 }: ApplyAccessDeps): ApplyAccess => {
   /** The policy in force, and during an apply the next one too: what either wants must be there. */
-  const readDirectories = async (): Promise<{ directories: readonly Directory[]; denied: readonly string[] }> => {
+  const readDirectories = async (): Promise<{ directories: readonly Directory[]; denied: readonly Revocation[] }> => {
     const { policy, next, denied } = await directories.readPointer()
     const hashes = [...new Set([policy, next].filter((hash) => hash !== undefined))]
     const compiled = await Promise.all(
@@ -57,27 +61,34 @@ export const createApplyAccess = ({
     try {
       const known = await Promise.all(
         [...new Set(principals)].map(
-          async (principal) => [principal, await access.read(clusterName, principal)] as const,
+          async (principal) =>
+            [
+              principal,
+              ...(await Promise.all([access.read(clusterName, principal), credentials.read(clusterName, principal)])),
+            ] as const,
         ),
       )
       const topics = await admin.listTopics()
       const prefix = all.findLast(() => true)?.kafkaUserPrefix ?? ''
-      const wanted = known.map(([principal, { labels = {}, asked } = {}]): Wanted => {
-        const acls = denied.includes(principal)
+      // how the policy in force and the next one let a client log in: both must work
+      const auth = all.flatMap((directory) => directory.clusters.get(clusterName)?.auth ?? [])
+      const wanted = known.map(([principal, { labels = {}, asked } = {}, stored]): Wanted => {
+        const acls = isRevokedOn(denied, principal, clusterName)
           ? []
           : mergeAccess(
               all.map((directory) => computeAccess(directory, clusterName, { name: principal, labels }, topics, now)),
             )
-        return { principal, user: kafkaUser(prefix, principal), acls, asked }
+        return { principal, users: principalUsers({ auth }, prefix, principal, stored?.credential), acls, asked }
       })
-      const present = await admin.describe(wanted.map(({ user }) => user))
+      const present = await admin.describe(wanted.flatMap(({ users }) => users.map(({ user }) => user)))
       const add: UserAcl[] = []
       const remove: UserAcl[] = []
-      for (const { user, acls } of wanted) {
-        const change = compareAccess(present.get(user) ?? [], acls)
-        add.push(...change.add.map((acl) => ({ user, acl })))
-        remove.push(...change.remove.map((acl) => ({ user, acl })))
-      }
+      for (const { users, acls } of wanted)
+        for (const { user, hasAccess } of users) {
+          const change = compareAccess(present.get(user) ?? [], hasAccess ? acls : [])
+          add.push(...change.add.map((acl) => ({ user, acl })))
+          remove.push(...change.remove.map((acl) => ({ user, acl })))
+        }
       // what is wanted comes before what is not, so that nothing that was promised stops working in between
       await admin.create(add)
       await admin.remove(remove)
@@ -91,6 +102,7 @@ export const createApplyAccess = ({
         principals: wanted.map(({ principal }) => principal),
         added: add.length,
         removed: remove.length,
+        milliseconds: clock().getTime() - now.getTime(),
       })
     } finally {
       await admin.close()

@@ -1,35 +1,30 @@
 import middy from '@middy/core'
-import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
-import type { SigningKeyStore } from '../../shared/secrets/signing-key-store.ts'
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import type { Queue } from '../../shared/store/queue.ts'
-import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
+import type { Telemetry } from '../../shared/telemetry.ts'
 import type { ApplyAccess } from './apply-access.ts'
-import { jobsOf, postpone } from './jobs.ts'
+import type { Census } from './census.ts'
+import { jobsOf, postpone, runJobs } from './jobs.ts'
+import type { RotateCredentials } from './rotate-credential.ts'
+import type { RotateSigningKeys } from './rotate-signing-keys.ts'
+import type { Sweep } from './sweep.ts'
 
 export type HandlerDeps = {
   readonly applyAccess: ApplyAccess
-  readonly signingKeys: Pick<SigningKeyStore, 'ensure'>
+  readonly rotateCredentials: RotateCredentials
+  readonly sweep: Sweep
+  readonly census: Census
+  readonly signingKeys: RotateSigningKeys
   readonly queue: Pick<Queue, 'postpone'>
   readonly telemetry: Telemetry
-  readonly clock: () => Date
 }
 
-export const createHandler = ({ applyAccess, signingKeys, queue, telemetry, clock }: HandlerDeps) => {
-  const ensureKeys = async (): Promise<void> => {
-    if (!(await signingKeys.ensure(clock()))) return
-    telemetry.count(metricNames.keyCreated)
-    telemetry.info('signing key created')
-  }
+export const createHandler = (deps: HandlerDeps) => {
+  const { queue, telemetry } = deps
   return middy<SQSEvent, SQSBatchResponse>()
     .use({ after: telemetry.flush, onError: telemetry.flush })
     .handler(async ({ Records }) => {
-      const failed: SQSRecord[] = []
-      for (const job of jobsOf(Records, { applyAccess, ensureKeys }))
-        await job.run().catch((error: unknown) => {
-          failed.push(...job.records)
-          telemetry.count(metricNames.messageFailed)
-          telemetry.error('message failed', error, { messages: job.records.map(({ messageId }) => messageId) })
-        })
+      const failed = await runJobs(jobsOf(Records, deps), telemetry)
       await postpone(failed, queue, telemetry)
       return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) }
     })

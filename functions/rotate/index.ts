@@ -1,17 +1,33 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { createAclAdmin } from '../../shared/clusters/kafka/acl-admin.ts'
+import { createKafkaScramBackend } from '../../shared/clusters/kafka/scram-backend.ts'
+import type { AdminCredential, Cluster } from '../../shared/domain/cluster.ts'
+import { secretWritesPerSecond } from '../../shared/domain/provider-clock.ts'
+import { parseSigningKeyTimes } from '../../shared/domain/signing-key.ts'
 import { readAdminSecret } from '../../shared/secrets/admin-secret.ts'
+import { createPublishedKeys } from '../../shared/secrets/published-keys.ts'
 import { createSigningKeyStore } from '../../shared/secrets/signing-key-store.ts'
+import { createSlotSecrets } from '../../shared/secrets/slot-secrets.ts'
 import { createAccessStore } from '../../shared/store/access-store.ts'
+import { createCredentialStore } from '../../shared/store/credential-store.ts'
 import { createDirectoryStore } from '../../shared/store/directory-store.ts'
+import { createLeaseStore } from '../../shared/store/lease-store.ts'
 import { createQueue } from '../../shared/store/queue.ts'
 import { createTelemetry } from '../../shared/telemetry.ts'
 import { createApplyAccess } from './apply-access.ts'
+import { createCensus } from './census.ts'
 import { parseRotateEnv } from './env.ts'
 import { createHandler } from './handler.ts'
+import { createInForce } from './in-force.ts'
+import { createPace } from './pace.ts'
+import { createRotateCredentials } from './rotate-credential.ts'
+import { createRotateSigningKeys } from './rotate-signing-keys.ts'
+import { createSweep } from './sweep.ts'
 
 const env = parseRotateEnv(process.env)
 const clock = () => new Date()
@@ -26,20 +42,57 @@ const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient(client), {
   marshallOptions: { removeUndefinedValues: true },
 })
 
-export const handler = createHandler({
-  applyAccess: createApplyAccess({
-    directories: createDirectoryStore(dynamo, env.DIRECTORY_TABLE),
-    access: createAccessStore(dynamo, env.ACCESS_TABLE),
-    openAdmin: async (cluster) => {
-      if (cluster.adminSecret === undefined)
-        throw new Error(`the cluster \`${cluster.name}\` has no \`admin.secret\`; its access cannot be managed`)
-      return createAclAdmin(cluster, await readAdminSecret(secrets, cluster.adminSecret))
-    },
-    telemetry,
-    clock,
-  }),
-  signingKeys: createSigningKeyStore(secrets, env.SIGNING_KEY_SECRET_ARN),
-  queue: createQueue(new SQSClient(client), env.QUEUE_URL),
+const directories = createDirectoryStore(dynamo, env.DIRECTORY_TABLE)
+const access = createAccessStore(dynamo, env.ACCESS_TABLE)
+const credentials = createCredentialStore(dynamo, env.CREDENTIALS_TABLE)
+const queue = createQueue(new SQSClient(client), env.QUEUE_URL)
+
+const adminOf = async (cluster: Cluster): Promise<AdminCredential> => {
+  if (cluster.adminSecret === undefined)
+    throw new Error(`the cluster \`${cluster.name}\` has no \`admin.secret\`; its access cannot be managed`)
+  return readAdminSecret(secrets, cluster.adminSecret)
+}
+
+const applyAccess = createApplyAccess({
+  directories,
+  access,
+  credentials,
+  openAdmin: async (cluster) => createAclAdmin(cluster, await adminOf(cluster)),
   telemetry,
   clock,
+})
+
+const inForce = createInForce(directories)
+const times = parseSigningKeyTimes(env.SIGNING_KEY_TIMES)
+
+export const handler = createHandler({
+  applyAccess,
+  rotateCredentials: createRotateCredentials({
+    inForce,
+    access,
+    credentials,
+    leases: createLeaseStore(dynamo, env.LEASES_TABLE),
+    secrets: createSlotSecrets(secrets, env.SLOT_SECRETS_KEY_ARN),
+    openBackend: async (cluster) => createKafkaScramBackend(cluster, await adminOf(cluster)),
+    applyAccess,
+    pace: createPace(secretWritesPerSecond, 25, () => performance.now(), delay),
+    telemetry,
+    clock,
+    wait: delay,
+    createId: randomUUID,
+  }),
+  sweep: createSweep({ credentials, queue, telemetry, clock }),
+  census: createCensus({ inForce, credentials, times, telemetry, clock }),
+  signingKeys: createRotateSigningKeys({
+    credentials,
+    keys: createSigningKeyStore(secrets, env.SIGNING_KEY_SECRET_ARN),
+    published: createPublishedKeys(env.ISSUER_URL, fetch),
+    queue,
+    times,
+    telemetry,
+    clock,
+    createId: randomUUID,
+  }),
+  queue,
+  telemetry,
 })

@@ -19,6 +19,11 @@ export type ClusterConfig = {
    * @default 600_000
    */
   readonly maxReauthMs?: number
+  /**
+   * How often the broker reads our keys; what a test scales together with the times of the signing keys.
+   * @default Kafka's own hour
+   */
+  readonly jwksRefreshMs?: number
 }
 
 const oauth = 'org.apache.kafka.common.security.oauthbearer'
@@ -61,6 +66,7 @@ export const renderServerProperties = ({
   passwords,
   issuerUrl,
   maxReauthMs = 600_000,
+  jwksRefreshMs,
 }: ClusterConfig): string => {
   const address = (port: number) => `127.0.0.1:${port}`
   const listeners = {
@@ -88,6 +94,7 @@ export const renderServerProperties = ({
     ...clientListener('inside', maxReauthMs),
     ...clientListener('outside', maxReauthMs),
     'sasl.oauthbearer.jwks.endpoint.url': jwksUrl(issuerUrl),
+    ...(jwksRefreshMs !== undefined && { 'sasl.oauthbearer.jwks.endpoint.refresh.ms': String(jwksRefreshMs) }),
     'sasl.oauthbearer.expected.issuer': issuerUrl,
     'sasl.oauthbearer.expected.audience': clusterAudience(issuerUrl, name),
     'sasl.oauthbearer.sub.claim.name': 'sub',

@@ -5,11 +5,11 @@ import type { ClientFamily } from './intent.ts'
 export type AccessPath = { readonly listener: Listener; readonly kind: CredentialKind }
 
 /** Tokens before stored credentials. */
-const kindOrder: readonly CredentialKind[] = ['jwt']
+const kindOrder: readonly CredentialKind[] = ['jwt', 'scram']
 const familyKinds: Record<ClientFamily, readonly CredentialKind[]> = {
-  java: ['jwt'],
-  librdkafka: ['jwt'],
-  javascript: ['jwt'],
+  java: ['jwt', 'scram'],
+  librdkafka: ['jwt', 'scram'],
+  javascript: ['jwt', 'scram'],
 }
 
 const publicNetwork = 'public'

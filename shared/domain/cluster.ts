@@ -1,5 +1,7 @@
-/** How a credential is made; the mechanism on the wire follows from it. */
-export type CredentialKind = 'jwt'
+import type { RotationOverrides } from './provider-clock.ts'
+
+/** How a credential is made; the mechanism on the wire follows from it. `jwt`: minted; `scram`: stored, in two slots. */
+export type CredentialKind = 'jwt' | 'scram'
 
 export type SecurityProtocol = 'SASL_PLAINTEXT' | 'SASL_SSL'
 
@@ -22,6 +24,8 @@ export type Cluster = {
   readonly audience: string | undefined
   readonly labels: Readonly<Record<string, string>>
   readonly adminSecret: string | undefined
+  /** Of its stored credentials: what the policy says otherwise than the provider's own times. */
+  readonly rotation: RotationOverrides
   readonly quarantined: boolean
 }
 

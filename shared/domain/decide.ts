@@ -14,6 +14,7 @@ import { type Intent, type Wish, wishes } from './intent.ts'
 import { afterSeconds, type LeaseLimit, type LeaseTimes, leaseTimes } from './lease.ts'
 import type { Principal } from './principal.ts'
 import { type ClientRole, defaultProfileName, type Profile } from './profile.ts'
+import { isRevoked, isRevokedOn, type Revocation } from './revocation.ts'
 import type { Route } from './route.ts'
 import { topicExpression } from './topic.ts'
 
@@ -47,6 +48,7 @@ export type DenyReason =
   | 'pattern_split'
   | 'pattern_too_wide'
   | 'cluster_quarantined'
+  | 'denied_on_cluster'
   | 'no_access_path'
   | 'unknown_profile'
 
@@ -69,7 +71,7 @@ export type Decision =
 
 export type DecideContext = {
   readonly directory: Directory
-  readonly denied: readonly string[]
+  readonly denied: readonly Revocation[]
   readonly now: Date
   /** 0 to 1. */
   readonly jitter: number
@@ -134,7 +136,7 @@ export const decide = (
   intent: Intent,
   { directory, denied, now, jitter }: DecideContext,
 ): Decision => {
-  if (denied.includes(principal.name)) return { outcome: 'deny', rule: 1, reason: 'principal_denied', pointer: '' }
+  if (isRevoked(denied, principal.name)) return { outcome: 'deny', rule: 1, reason: 'principal_denied', pointer: '' }
 
   const group = intent.consume.length > 0 ? (intent.group ?? principal.name) : undefined
   const byCluster = new Map<string, Admission[]>()
@@ -154,6 +156,8 @@ export const decide = (
     const cluster = directory.clusters.get(name)
     if (cluster === undefined || cluster.quarantined)
       return { outcome: 'deny', rule: 4, reason: 'cluster_quarantined', pointer: '' }
+    if (isRevokedOn(denied, principal.name, name))
+      return { outcome: 'deny', rule: 4, reason: 'denied_on_cluster', pointer: '' }
     const path = selectAccessPath(cluster, { network: intent.network, family: intent.client.family })
     if (path === undefined) return { outcome: 'deny', rule: 5, reason: 'no_access_path', pointer: '/network' }
 

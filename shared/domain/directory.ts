@@ -21,6 +21,7 @@ import type { Policy, PolicyIssue } from './policy.ts'
 import { durationSeconds, untilDate } from './policy-times.ts'
 import { hasLabels, type Principal } from './principal.ts'
 import { builtInProfiles, type Profile } from './profile.ts'
+import type { RotationOverrides } from './provider-clock.ts'
 import { publishedRoute } from './published-route.ts'
 import type { Route } from './route.ts'
 import { noTopic, parseTopicTemplate, renderTopic, unusedCaptures } from './topic.ts'
@@ -73,6 +74,19 @@ const compileListeners = (cluster: Policy['clusters'][string]): readonly Listene
         bootstrap: listener.bootstrap,
         security: listener.security ?? 'SASL_SSL',
       }))
+
+/** Only what is said: the provider's own times stay where nothing is. */
+const compileRotation = ({ rotation }: Policy['clusters'][string]): RotationOverrides => {
+  const { every, stuckAfter, clock = {} } = rotation ?? {}
+  const seconds = Object.entries(clock).flatMap(([name, text]) =>
+    text === undefined ? [] : [[`${name}Seconds`, durationSeconds(text)]],
+  )
+  return {
+    ...(every === undefined ? {} : { everySeconds: durationSeconds(every) }),
+    ...(stuckAfter === undefined ? {} : { stuckAfter }),
+    ...(seconds.length === 0 ? {} : { clock: Object.fromEntries(seconds) }),
+  }
+}
 
 const indexGrants = (grants: readonly Grant[]): GrantIndex => {
   const byName = new Map<string, HeldGrants>()
@@ -173,6 +187,7 @@ export const compileDirectory = (
       audience: cluster.audience,
       labels: cluster.labels ?? {},
       adminSecret: cluster.admin?.secret,
+      rotation: compileRotation(cluster),
       quarantined: cluster.quarantined ?? false,
     })
 

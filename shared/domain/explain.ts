@@ -6,6 +6,7 @@ import { type Action, allowsGroup, type Grant, isExpired, isHeldBy } from './gra
 import { type Asked, type Intent, type Wish, wishes } from './intent.ts'
 import { maximumLeaseSeconds } from './lease.ts'
 import { hasLabels, type Principal } from './principal.ts'
+import { isRevoked } from './revocation.ts'
 
 /**
  * Who reads an explanation. A caller sees what its own grants say, and a route only where one of them let it through:
@@ -98,7 +99,7 @@ const topicsOf = (admission: Admission): string =>
 export const explain = (principal: Principal, intent: Intent, context: DecideContext, reader: Reader): Explanation => {
   const { directory, denied, now } = context
   const decision: Decision = decide(principal, intent, context)
-  const isDenied = denied.includes(principal.name)
+  const isRefused = isRevoked(denied, principal.name)
   const group = intent.consume.length > 0 ? (intent.group ?? principal.name) : undefined
   const admitted: Admission[] = []
 
@@ -177,8 +178,8 @@ export const explain = (principal: Principal, intent: Intent, context: DecideCon
             ],
           },
         }),
-    wishes: isDenied && reader === 'caller' ? [] : explained,
-    clusters: isDenied && reader === 'caller' ? [] : clusters,
+    wishes: isRefused && reader === 'caller' ? [] : explained,
+    clusters: isRefused && reader === 'caller' ? [] : clusters,
     directory: directory.hash,
   }
 }

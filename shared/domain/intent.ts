@@ -9,6 +9,7 @@ import {
 } from './channel.ts'
 import { SwitchboardError } from './errors.ts'
 import type { Action } from './grant.ts'
+import type { SlotName } from './rotation.ts'
 
 export type ClientFamily = 'java' | 'librdkafka' | 'javascript'
 
@@ -27,6 +28,8 @@ export type Intent = {
   readonly network: string | undefined
   /** The lease to renew. */
   readonly lease: string | undefined
+  /** Cluster -> slot that every client of the lease runs with by now. */
+  readonly moved: Readonly<Record<string, SlotName>>
 }
 
 const maximumChannels = 100
@@ -78,6 +81,12 @@ export const intentSchema = z
         .string()
         .regex(leaseIdPattern, { error: () => 'a lease id as an answer gave it' })
         .optional(),
+      moved: z
+        .record(
+          z.string().regex(/^[a-z0-9-]{1,63}$/, { error: () => 'the name of a cluster' }),
+          z.enum(['a', 'b'], { error: () => 'the `slot` of a credential that an answer gave' }),
+        )
+        .optional(),
     },
     { error: ({ code }) => (code === 'invalid_type' ? 'must be a JSON object' : undefined) },
   )
@@ -107,13 +116,18 @@ export const parseIntent = (body: unknown): Intent => {
         .slice(0, 20)
         .map((issue) => ({ pointer: pointer(issue.path), detail: detailOf(issue) })),
     })
-  const { produce = [], consume = [], group, profile = {}, client = {}, network, lease } = parsed.data
+  const { produce = [], consume = [], group, profile = {}, client = {}, network, lease, moved = {} } = parsed.data
   if (group !== undefined && consume.length === 0)
     throw new SwitchboardError('invalid_intent', {
       detail: 'a group belongs to `consume`',
       errors: [{ pointer: '/group', detail: 'only with at least one channel in `consume`' }],
     })
-  return { produce, consume, group, profile, client, network, lease }
+  if (lease === undefined && parsed.data.moved !== undefined)
+    throw new SwitchboardError('invalid_intent', {
+      detail: 'clients move within a lease',
+      errors: [{ pointer: '/moved', detail: 'only with `lease`' }],
+    })
+  return { produce, consume, group, profile, client, network, lease, moved }
 }
 
 export type Wish = { readonly action: Action; readonly asked: Asked; readonly pointer: string }

@@ -22,6 +22,7 @@ export const checkPolicy = (policy: Policy, directory: Directory): readonly Poli
   ...namesThatMeet(directory),
   ...prefixesOverStrangers(directory),
   ...clustersWithoutAdmin(directory),
+  ...rotationsOfNothing(policy),
   ...longSearches(directory),
 ]
 
@@ -246,6 +247,18 @@ const clustersWithoutAdmin = (directory: Directory): readonly PolicyIssue[] => {
     ]
   })
 }
+
+const rotationsOfNothing = ({ clusters }: Policy): readonly PolicyIssue[] =>
+  Object.entries(clusters).flatMap(([name, { auth, rotation }]): readonly PolicyIssue[] =>
+    rotation === undefined || auth.includes('scram')
+      ? []
+      : [
+          {
+            path: ['clusters', name, 'rotation'],
+            detail: `\`auth\` of the cluster ${quoted(name)} is ${auth.map(quoted).join(', ')}, of which nothing is stored; allowed: \`rotation\` beside \`scram\``,
+          },
+        ],
+  )
 
 /** Steps of one look-up, so that no channel that a caller makes up costs more than a signature. */
 export const maximumSearch = 256

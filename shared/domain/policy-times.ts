@@ -1,7 +1,7 @@
-const unitSeconds: Record<string, number> = { s: 1, m: 60, h: 3600 }
+const unitSeconds: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }
 
 export const durationSeconds = (text: string): number =>
-  Number.parseInt(text, 10) * (unitSeconds[text.at(-1) ?? ''] ?? Number.NaN)
+  Number.parseInt(text, 10) * (unitSeconds[text.replace(/^[0-9]+/, '')] ?? Number.NaN)
 
 /** A plain date lasts to its end, UTC. Whole seconds, as in tokens: a fraction would let a lease end before it begins. */
 export const untilDate = (text: string): Date | undefined => {

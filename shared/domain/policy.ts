@@ -24,6 +24,11 @@ const someLabels = labels.refine((value) => Object.keys(value).length > 0, { err
 const duration = z
   .string()
   .regex(/^[1-9][0-9]{0,5}(s|m|h)$/, { error: () => 'a duration such as `30s`, `15m` or `1h`' })
+/** Of a rotation, which tests turn in milliseconds and platform teams in months. */
+const span = z.string().regex(/^(?:0|[1-9][0-9]{0,5})(?:ms|s|m|h|d)$/, {
+  error: () => 'a duration such as `500ms`, `30s`, `15m`, `1h` or `30d`',
+})
+const someSpan = span.refine((value) => !value.startsWith('0'), { error: () => 'more than `0s`' })
 const day = z.string().refine((value) => untilDate(value) !== undefined, {
   error: () => 'a date such as `2027-03-31` (to the end of that day, UTC) or an instant such as `2027-03-31T12:00:00Z`',
 })
@@ -72,10 +77,31 @@ const listener = z.strictObject({
   security: security.optional(),
 })
 
+/** Of stored credentials. What is left out is the provider's own. */
+const rotation = z.strictObject({
+  every: someSpan.optional(),
+  stuckAfter: z.int().min(1).max(1_000).optional(),
+  /** The provider's times, where this cluster's are others. */
+  clock: z
+    .strictObject({
+      propagation: span.optional(),
+      lookEvery: someSpan.optional(),
+      checkEvery: someSpan.optional(),
+      skew: span.optional(),
+      firstRetry: someSpan.optional(),
+      longestRetry: someSpan.optional(),
+      claim: someSpan.optional(),
+    })
+    .optional(),
+})
+
 const cluster = z
   .strictObject({
     provider: z.literal('kafka'),
-    auth: z.array(z.literal('jwt')).min(1),
+    auth: z
+      .array(z.enum(['jwt', 'scram'], { error: () => 'a kind of credential: `jwt` or `scram`' }))
+      .min(1)
+      .refine((kinds) => new Set(kinds).size === kinds.length, { error: () => 'each kind of credential once' }),
     bootstrap: bootstrap.optional(),
     security: security.optional(),
     listeners: z.array(listener).min(1).optional(),
@@ -86,6 +112,7 @@ const cluster = z
     audience: text.optional(),
     labels: labels.optional(),
     admin: z.strictObject({ secret: text }).optional(),
+    rotation: rotation.optional(),
     quarantined: z.boolean().optional(),
   })
   .refine((value) => (value.bootstrap === undefined) !== (value.listeners === undefined), {

@@ -1,3 +1,5 @@
+import type { SlotName } from './rotation.ts'
+
 /** An authenticated workload. Never a Kafka user name: that is `kafkaUser`. */
 export type Principal = {
   readonly name: string
@@ -13,6 +15,9 @@ export const isPrincipalName = (text: string): boolean => principalPattern.test(
 
 /** Kafka users are ours by name; whatever does not start with the prefix is never touched. */
 export const kafkaUser = (prefix: string, principal: string): string => `${prefix}${principal}`
+
+/** The Kafka user of one slot of a stored credential. No principal has an `@`, so none can be another's slot. */
+export const slotUser = (prefix: string, principal: string, slot: SlotName): string => `${prefix}${principal}@${slot}`
 
 export const hasLabels = (
   labels: Readonly<Record<string, string>>,

@@ -5,6 +5,7 @@ import { type Directory, grantsOf } from './directory.ts'
 import { isExpired } from './grant.ts'
 import { afterSeconds, type LeaseLimit, type LeaseTimes, leaseTimes } from './lease.ts'
 import type { Principal } from './principal.ts'
+import { isRevoked, isRevokedOn } from './revocation.ts'
 
 /** Where a principal's unexpired grants lead: what it may use without an intent that names channels. */
 export type Reach = {
@@ -30,7 +31,13 @@ export const reachOf = (directory: Directory, principal: Pick<Principal, 'name' 
   return { clusters, validUntil: ends.length === 0 ? undefined : new Date(Math.min(...ends)) }
 }
 
-export type TokenDenyReason = 'principal_denied' | 'no_cluster' | 'several_clusters' | 'cluster_quarantined'
+export type TokenDenyReason =
+  | 'principal_denied'
+  | 'no_cluster'
+  | 'several_clusters'
+  | 'cluster_quarantined'
+  | 'denied_on_cluster'
+  | 'no_token'
 
 /** Denial is data, as it is for intents. */
 export type TokenDecision =
@@ -42,7 +49,7 @@ export type TokenDecision =
     }
   | {
       readonly outcome: 'deny'
-      readonly rule: 1 | 2 | 4
+      readonly rule: 1 | 2 | 4 | 5
       readonly reason: TokenDenyReason
       /** With `several_clusters`, those to choose from. */
       readonly clusters: readonly string[]
@@ -58,9 +65,9 @@ export const tokenIntentOf = (recorded: unknown): TokenIntent | undefined => {
 }
 
 /**
- * Whether a principal gets a token for all that it may do on a cluster. Rules 1, 2 and 4, and rule 6 over every grant
+ * Whether a principal gets a token for all that it may do on a cluster. Rules 1, 2, 4 and 5, and rule 6 over every grant
  * that reaches the cluster: no part of the token's rights outlives the grant it comes from.
- * @param asked the cluster; undefined where the principal reaches only one
+ * @param asked the cluster; undefined where the principal reaches only one that takes tokens
  */
 export const decideToken = (
   principal: Principal,
@@ -68,20 +75,23 @@ export const decideToken = (
   reach: Reach,
   { directory, denied, now, jitter }: DecideContext,
 ): TokenDecision => {
-  const deny = (rule: 1 | 2 | 4, reason: TokenDenyReason, clusters: readonly string[] = []): TokenDecision => ({
+  const deny = (rule: 1 | 2 | 4 | 5, reason: TokenDenyReason, clusters: readonly string[] = []): TokenDecision => ({
     outcome: 'deny',
     rule,
     reason,
     clusters,
   })
-  if (denied.includes(principal.name)) return deny(1, 'principal_denied')
-  const reached = [...reach.clusters.keys()]
+  if (isRevoked(denied, principal.name)) return deny(1, 'principal_denied')
+  const takesTokens = (name: string): boolean => directory.clusters.get(name)?.auth.includes('jwt') !== false
+  const reached = [...reach.clusters.keys()].filter(takesTokens)
   if (asked === undefined && reached.length > 1) return deny(2, 'several_clusters', reached.sort())
   const name = asked ?? reached[0]
   const access = name === undefined ? undefined : reach.clusters.get(name)
   if (name === undefined || access === undefined) return deny(2, 'no_cluster')
   const cluster = directory.clusters.get(name)
   if (cluster === undefined || cluster.quarantined) return deny(4, 'cluster_quarantined')
+  if (isRevokedOn(denied, principal.name, name)) return deny(4, 'denied_on_cluster')
+  if (!takesTokens(name)) return deny(5, 'no_token')
   const limits = access.grants.flatMap(({ index, maxLeaseSeconds, until }): LeaseLimit[] => [
     ...(maxLeaseSeconds === undefined
       ? []

@@ -7,7 +7,9 @@ export const slotNames: readonly SlotName[] = ['a', 'b']
  * `absent`: nothing of it is anywhere. `created`: its secret and its user may be there. `settling`: the provider was told, and takes
  * its time. `ready`: logins work. `active`: handed out. `draining`: kept for who has it. `fenced`: nobody may use it; its access, user and secret are taken away.
  */
-export type SlotState = 'absent' | 'created' | 'settling' | 'ready' | 'active' | 'draining' | 'fenced'
+export const slotStates = ['absent', 'created', 'settling', 'ready', 'active', 'draining', 'fenced'] as const
+
+export type SlotState = (typeof slotStates)[number]
 
 /**
  * What the last login with it showed. `unprobed`: none was possible, the provider's whole time was waited for instead.

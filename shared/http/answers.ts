@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { leaseIdPattern } from '../domain/intent.ts'
-import type { ResolveAnswer } from './connection.ts'
+import { type ResolveAnswer, scramMechanism } from './connection.ts'
 import { oauthErrorCodes } from './oauth-error.ts'
 import { problems } from './problem.ts'
 import type { ServicegwAnswer } from './servicegw-answer.ts'
@@ -37,7 +37,20 @@ export const resolveAnswerSchema = z.strictObject({
         properties: properties.describe("Settings of every client of this cluster, in Kafka's own names; no secret."),
         producer: properties.describe('Only with `produce` in the intent.').exactOptional(),
         consumer: properties.describe('Only with `consume` in the intent.').exactOptional(),
-        credential: z.strictObject({ kind: z.literal('jwt'), token: z.string(), expiresAt: time }),
+        credential: z.union([
+          z.strictObject({ kind: z.literal('jwt'), token: z.string(), expiresAt: time }),
+          z.strictObject({
+            kind: z.literal('scram'),
+            mechanism: z.literal(scramMechanism),
+            username: z.string(),
+            password: z.string(),
+            slot: z
+              .enum(['a', 'b'])
+              .describe(
+                'Another slot is another Kafka user: clients are made anew, and a renewal says so in `moved` when the last of them is.',
+              ),
+          }),
+        ]),
       }),
     )
     .min(1)

@@ -27,6 +27,12 @@ export type TokenSource =
   /** A file that somebody else keeps our token in, read again at each login; Java alone. */
   | { readonly kind: 'token-file'; readonly tokenFile: string }
 
+/** A user that the cluster has on record; the client needs no endpoint of ours. */
+export type StoredLogin = { readonly kind: 'scram'; readonly username: string; readonly password: string }
+
+/** How the client that runs with a file proves who it is. */
+export type ClientLogin = TokenSource | StoredLogin
+
 /** Absolute, and of characters that stay themselves in a JVM option, a shell word and a list joined by `,`. */
 const assertionFilePattern = /^(?:\/|[A-Za-z]:[\\/])[A-Za-z0-9._+@=:~/\\-]{0,1023}$/
 
@@ -65,7 +71,8 @@ const flatten = (settings: ConnectionSettings, family: ClientFamily): Properties
   return { ...properties, ...producer, ...consumer }
 }
 
-const jaas = 'org.apache.kafka.common.security.oauthbearer'
+const security = 'org.apache.kafka.common.security'
+const jaas = `${security}.oauthbearer`
 
 /** Kafka's JAAS parser is Java's `StreamTokenizer`: a quoted word ends at its quote or line, and has C's octal escapes. */
 const jaasQuoted = (value: string): string =>
@@ -73,11 +80,10 @@ const jaasQuoted = (value: string): string =>
     .replaceAll(/[\\"]/g, '\\$&')
     .replaceAll(/\p{Cc}/gu, (unit) => `\\${unit.charCodeAt(0).toString(8).padStart(3, '0')}`)}"`
 
-const loginModule = (options: Readonly<Record<string, string>>): string =>
-  `${[
-    `${jaas}.OAuthBearerLoginModule required`,
-    ...Object.entries(options).map(([name, value]) => `${name}=${jaasQuoted(value)}`),
-  ].join(' ')};`
+const loginModule = (options: Readonly<Record<string, string>>, module = `${jaas}.OAuthBearerLoginModule`): string =>
+  `${[`${module} required`, ...Object.entries(options).map(([name, value]) => `${name}=${jaasQuoted(value)}`)].join(
+    ' ',
+  )};`
 
 type Settings = Readonly<Record<string, PropertyValue>>
 
@@ -92,7 +98,11 @@ const fileUrl = (path: string): string => {
 
 const tokenEndpoint = 'sasl.oauthbearer.token.endpoint.url'
 
-const javaLogin = (source: TokenSource): Settings => {
+const javaLogin = (source: ClientLogin): Settings => {
+  if (source.kind === 'scram') {
+    const { username, password } = source
+    return { 'sasl.jaas.config': loginModule({ username, password }, `${security}.scram.ScramLoginModule`) }
+  }
   const handler = { 'sasl.login.callback.handler.class': `${jaas}.OAuthBearerLoginCallbackHandler` }
   switch (source.kind) {
     case 'jwt-bearer':
@@ -140,7 +150,8 @@ const escapedName = (text: string): string => escaped(text).replaceAll(/[ :=#!]/
  * What Kafka 4 wants to be told outside of the file before it asks a URL or reads a file: JVM system properties.
  * @see https://cwiki.apache.org/confluence/display/KAFKA/KIP-1139
  */
-export const javaOptions = (source: TokenSource): Readonly<Record<string, string>> => {
+export const javaOptions = (source: ClientLogin): Readonly<Record<string, string>> => {
+  if (source.kind === 'scram') return {}
   const prefix = 'org.apache.kafka.sasl.oauthbearer'
   if (source.kind === 'token-file') return { [`${prefix}.allowed.urls`]: fileUrl(source.tokenFile) }
   return {
@@ -151,22 +162,23 @@ export const javaOptions = (source: TokenSource): Readonly<Record<string, string
 
 /**
  * One client's connection as the file that a Java client runs with. Its first line is a comment with the JVM options that
- * Kafka wants besides: they are system properties, which no file can set.
+ * Kafka wants besides, if any: they are system properties, which no file can set.
  * @see https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/Properties.html#load(java.io.Reader)
  * @see https://cwiki.apache.org/confluence/display/KAFKA/KIP-1139
  * @throws Error when the settings are those of two roles; SwitchboardError for a source that such a client does not have
  */
-export const renderJavaProperties = (settings: ConnectionSettings, source: TokenSource): string => {
+export const renderJavaProperties = (settings: ConnectionSettings, source: ClientLogin): string => {
   const options = Object.entries(javaOptions(source)).map(([name, value]) => escaped(`-D${name}=${value}`))
   const properties = { ...flatten(settings, 'java'), ...javaLogin(source) }
   return [
-    `# ${options.join(' ')}`,
+    ...(options.length === 0 ? [] : [`# ${options.join(' ')}`]),
     ...Object.entries(properties).map(([name, value]) => `${escapedName(name)}=${escapedValue(String(value))}`),
     '',
   ].join('\n')
 }
 
-const librdkafkaLogin = (source: TokenSource): Settings => {
+const librdkafkaLogin = (source: ClientLogin): Settings => {
+  if (source.kind === 'scram') return { 'sasl.username': source.username, 'sasl.password': source.password }
   if (source.kind === 'token-file')
     throw new SwitchboardError('invalid_intent', {
       detail: 'librdkafka reads no token from a file; allowed: an assertion',
@@ -196,5 +208,5 @@ const librdkafkaLogin = (source: TokenSource): Settings => {
  */
 export const renderLibrdkafka = (
   settings: ConnectionSettings,
-  source: TokenSource,
+  source: ClientLogin,
 ): Record<string, string | number | boolean> => ({ ...flatten(settings, 'librdkafka'), ...librdkafkaLogin(source) })

@@ -2,7 +2,10 @@ import type { Admission, ConnectionDecision } from '../domain/decide.ts'
 import type { Intent } from '../domain/intent.ts'
 import type { Principal } from '../domain/principal.ts'
 import type { PropertyValue } from '../domain/profile.ts'
+import type { SlotName } from '../domain/rotation.ts'
 import { anchoredExpression } from '../domain/topic.ts'
+
+export const scramMechanism = 'SCRAM-SHA-512'
 
 /** What one cluster's part of an answer says without its credential; Kafka's own names, no secret. */
 export type ConnectionSettings = {
@@ -15,10 +18,20 @@ export type ConnectionSettings = {
   readonly consumer?: Readonly<Record<string, PropertyValue>>
 }
 
+/** A token ends; a stored credential works for as long as a lease names its slot. */
+export type AnswerCredential =
+  | { readonly kind: 'jwt'; readonly token: string; readonly expiresAt: string }
+  | {
+      readonly kind: 'scram'
+      readonly mechanism: typeof scramMechanism
+      readonly username: string
+      readonly password: string
+      /** Tells the client when it has to be made anew: another slot is another Kafka user. */
+      readonly slot: SlotName
+    }
+
 /** One cluster of an answer. */
-export type Connection = ConnectionSettings & {
-  readonly credential: { readonly kind: 'jwt'; readonly token: string; readonly expiresAt: string }
-}
+export type Connection = ConnectionSettings & { readonly credential: AnswerCredential }
 
 /** The body of `200` on `POST /v1/resolve`. Times are RFC 3339 in UTC. */
 export type ResolveAnswer = {
@@ -54,7 +67,7 @@ export const renderConnection = (
   properties: {
     'bootstrap.servers': path.listener.bootstrap,
     'security.protocol': path.listener.security,
-    'sasl.mechanism': 'OAUTHBEARER',
+    'sasl.mechanism': path.kind === 'scram' ? scramMechanism : 'OAUTHBEARER',
     'client.id': intent.client.instance ?? principal.name,
     ...(path.listener.security === 'SASL_SSL' && cluster.ca !== undefined
       ? { 'ssl.truststore.type': 'PEM', 'ssl.truststore.certificates': cluster.ca }

@@ -1,5 +1,5 @@
 import type { PropertyValue } from '../domain/profile.ts'
-import { renderLibrdkafka, type TokenSource } from './client-file.ts'
+import { type ClientLogin, renderLibrdkafka } from './client-file.ts'
 import type { ConnectionSettings } from './connection.ts'
 
 type Settings = Readonly<Record<string, PropertyValue>>
@@ -19,7 +19,7 @@ const isCredential = (name: string): boolean => /^(sasl\.|ssl\.|security\.protoc
 const ancestorNames: Readonly<Record<string, string>> = { 'sasl.mechanism': 'sasl.mechanisms' }
 
 /** @param settings those of one role */
-export const renderServicegw = (settings: ConnectionSettings, source: TokenSource): ServicegwAnswer => {
+export const renderServicegw = (settings: ConnectionSettings, source: ClientLogin): ServicegwAnswer => {
   const { 'bootstrap.servers': bootstrap = '', ...rest } = renderLibrdkafka(settings, source)
   const entries = Object.entries(rest)
   return {

@@ -1,12 +1,11 @@
 import { SwitchboardError } from '../domain/errors.ts'
 import type { SigningKeyStore, SigningKeys } from './signing-key-store.ts'
 
-const readEveryMs = 300_000
 /** While reads fail, requests do not wait for one more failure each. */
 const retryEveryMs = 5_000
 
 /**
- * Our signing keys in memory, read again every 5 minutes, one read at a time. A failed read keeps the keys held: an
+ * Our signing keys in memory, read again every `readEverySeconds`, one read at a time. A failed read keeps the keys held: an
  * outage of Secrets Manager must not stop tokens.
  * @throws SwitchboardError `unavailable` while there is no key at all
  */
@@ -14,6 +13,7 @@ export const createSigningKeyCache = (
   store: Pick<SigningKeyStore, 'read'>,
   clock: () => Date,
   onStale: (error: unknown) => void,
+  readEverySeconds: number,
 ): (() => Promise<SigningKeys>) => {
   let held: SigningKeys | undefined
   let readAt = Number.NEGATIVE_INFINITY
@@ -30,7 +30,7 @@ export const createSigningKeyCache = (
     }
   }
 
-  const isDue = (now: number): boolean => now - readAt >= readEveryMs && now - attemptedAt >= retryEveryMs
+  const isDue = (now: number): boolean => now - readAt >= readEverySeconds * 1000 && now - attemptedAt >= retryEveryMs
 
   return async () => {
     if (held === undefined || isDue(clock().getTime())) {

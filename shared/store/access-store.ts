@@ -11,6 +11,8 @@ export type AppliedAccess = {
   readonly acls: readonly Acl[]
   /** Content addresses of the policies whose access is covered by `acls`. */
   readonly policies: readonly string[]
+  /** When rotate last put it there; undefined before the first time. */
+  readonly appliedAt?: Date | undefined
   /** The last request that sent a message, if it said what for. */
   readonly asked?: AccessRequest | undefined
   /** Whether rotate saw that request before it looked which topics there are. */
@@ -37,7 +39,9 @@ export type AccessStore = {
   ) => Promise<boolean>
   /** `answers`: the request that was there before the topics were listed. */
   readonly recordApplied: (
-    applied: Omit<AppliedAccess, 'labels' | 'asked' | 'answered'> & { readonly answers?: AccessRequest | undefined },
+    applied: Omit<AppliedAccess, 'labels' | 'appliedAt' | 'asked' | 'answered'> & {
+      readonly answers?: AccessRequest | undefined
+    },
     now: Date,
   ) => Promise<void>
 }
@@ -50,6 +54,7 @@ const accessFromItem = (item: Record<string, unknown>): AppliedAccess => ({
   labels: (item.labels ?? {}) as Record<string, string>,
   acls: ((item.acls ?? []) as string[]).flatMap((key) => aclFromKey(key) ?? []),
   policies: (item.policies ?? []) as string[],
+  ...(typeof item.appliedAt === 'string' && { appliedAt: new Date(item.appliedAt) }),
   ...(typeof item.requestedFor === 'string' && {
     asked: { need: item.requestedFor, at: new Date(String(item.requestedAt)) },
     answered: item.answeredAt === item.requestedAt,

@@ -1,11 +1,12 @@
 import { compileDirectory, type Directory } from '../domain/directory.ts'
 import { SwitchboardError } from '../domain/errors.ts'
+import type { Revocation } from '../domain/revocation.ts'
 import type { DirectoryStore } from './directory-store.ts'
 
 /** What decisions are made from. */
 export type DirectorySnapshot = {
   readonly directory: Directory
-  readonly denied: readonly string[]
+  readonly denied: readonly Revocation[]
   readonly revision: number
 }
 

@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/lib-dynamodb'
 import { canonicalJson } from '../domain/canonical-json.ts'
 import type { Policy } from '../domain/policy.ts'
+import type { Revocation } from '../domain/revocation.ts'
 
 /** What is in force. Everything that changes it compares and sets on `revision`. */
 export type Pointer = {
@@ -20,8 +21,8 @@ export type Pointer = {
   readonly policy: string | undefined
   /** A policy whose access is being added; not yet in force. */
   readonly next: string | undefined
-  /** Principals that resolve refuses whatever the grants say. */
-  readonly denied: readonly string[]
+  /** Who is refused whatever the grants say. */
+  readonly denied: readonly Revocation[]
 }
 
 /** A policy that was put in force, when, and as which revision. */
@@ -52,6 +53,15 @@ const chunkSk = (index: number): string => `chunk#${String(index).padStart(5, '0
 /** `sha256:` and the hex digest of the canonical JSON. */
 export const contentAddress = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`
 
+/** A principal's name: everywhere. A name and a cluster: there. */
+type StoredRevocation = string | { readonly principal: string; readonly cluster: string }
+
+const revocationToItem = ({ principal, cluster }: Revocation): StoredRevocation =>
+  cluster === undefined ? principal : { principal, cluster }
+
+const revocationFromItem = (stored: StoredRevocation): Revocation =>
+  typeof stored === 'string' ? { principal: stored, cluster: undefined } : stored
+
 /** Somebody else's swap came first, or is being made at this instant. */
 const isLost = (error: unknown): boolean =>
   error instanceof TransactionCanceledException &&
@@ -66,7 +76,7 @@ export const createDirectoryStore = (dynamo: DynamoDBDocumentClient, table: stri
       revision: Item?.revision ?? 0,
       policy: Item?.policy,
       next: Item?.next,
-      denied: Item?.denied ?? [],
+      denied: (Item?.denied ?? []).map(revocationFromItem),
     }
   },
 
@@ -76,7 +86,7 @@ export const createDirectoryStore = (dynamo: DynamoDBDocumentClient, table: stri
     const revision = expected + 1
     const pointer = {
       TableName: table,
-      Item: { ...pointerKey, revision, policy, next, denied },
+      Item: { ...pointerKey, revision, policy, next, denied: denied.map(revocationToItem) },
       ConditionExpression: expected === 0 ? isFirst : isExpected,
       ...(expected === 0 ? {} : { ExpressionAttributeValues: { ':expected': expected } }),
     }

@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import {
   type DynamoDBDocumentClient,
+  GetCommand,
   paginateQuery,
   paginateScan,
   QueryCommand,
@@ -16,6 +17,8 @@ import {
   type UpdateCommandInput,
 } from '@aws-sdk/lib-dynamodb'
 import { canonicalJson } from '../domain/canonical-json.ts'
+import { type HeldSlot, type LeaseSlots, namesSlot } from '../domain/lease-slots.ts'
+import { type SlotCheck, slotConditions } from './credential-store.ts'
 
 /** When something ends; `never`: not by itself. */
 export type End = Date | 'never'
@@ -36,6 +39,8 @@ export type Lease = {
   readonly expiresAt: End
   /** When the last credential that was handed out ends. */
   readonly credentialExpiresAt: End
+  /** Of the clusters whose credentials are stored; none of them is taken away before the lease ends. */
+  readonly slots?: LeaseSlots | undefined
 }
 
 /** What a renewal that changes nothing asks for: the same answer, and a credential that lives long enough. */
@@ -47,23 +52,44 @@ export type Unchanged = {
   readonly credentialLivesUntil: Date
 }
 
+/** `stale`: a slot that the lease names is not handed out, or not kept, any more; nothing was written. */
 export type LeaseStore = {
   /**
    * Stores a new lease; nothing may be handed out before. One request. `exists` when the id has an unexpired lease (a
    * restart of the same instance), `capped` when the principal holds `maximum` unexpired leases.
    */
-  readonly create: (lease: Lease, maximum: number, now: Date) => Promise<'created' | 'exists' | 'capped'>
+  readonly create: (
+    lease: Lease,
+    maximum: number,
+    now: Date,
+    checks?: readonly SlotCheck[],
+  ) => Promise<'created' | 'exists' | 'capped' | 'stale'>
   /**
    * Sees to it that this lease is stored, for a caller that asks again and again: writes only what is not stored so, by
    * etag and directory. At most two requests, and one that changes nothing when all is there.
    */
-  readonly keep: (lease: Lease, maximum: number, now: Date) => Promise<'kept' | 'capped'>
-  /** Renews an unexpired lease with a new credential; false when there is none. One request. */
-  readonly renew: (lease: Lease, now: Date) => Promise<boolean>
-  /** Renews a lease whose answer is still right; false when there is none or its credential ends too soon. One request. */
-  readonly renewUnchanged: (unchanged: Unchanged, now: Date) => Promise<boolean>
+  readonly keep: (
+    lease: Lease,
+    maximum: number,
+    now: Date,
+    checks?: readonly SlotCheck[],
+  ) => Promise<'kept' | 'capped' | 'stale'>
+  /** Renews an unexpired lease with a new credential; `absent` when there is none. One request. */
+  readonly renew: (lease: Lease, now: Date, checks?: readonly SlotCheck[]) => Promise<'renewed' | 'absent' | 'stale'>
+  /**
+   * Renews a lease whose answer is still right; false when there is none, its credential ends too soon or a slot is not
+   * kept any more. One request.
+   */
+  readonly renewUnchanged: (unchanged: Unchanged, now: Date, checks?: readonly SlotCheck[]) => Promise<boolean>
   /** Ends an unexpired lease; false when there is none. */
   readonly release: (principal: string, id: string, now: Date) => Promise<boolean>
+  /** An unexpired lease. */
+  readonly read: (principal: string, id: string, now: Date) => Promise<Lease | undefined>
+  /** Whether an unexpired lease names this slot. Consistent: whoever is not seen here does not have it. */
+  readonly isSlotHeld: (
+    slot: HeldSlot & { readonly cluster: string; readonly principal: string },
+    now: Date,
+  ) => Promise<boolean>
   /** The unexpired leases of a principal. */
   readonly list: (principal: string, now: Date) => Promise<readonly Lease[]>
   /** The unexpired leases of everybody: reads the whole table, for an operator's questions only. */
@@ -109,6 +135,7 @@ export const leaseToItem = (lease: Lease): Record<string, unknown> => ({
   issuedAt: lease.issuedAt.toISOString(),
   expiresAt: endText(lease.expiresAt),
   credentialExpiresAt: endText(lease.credentialExpiresAt),
+  ...(lease.slots === undefined ? {} : { slots: lease.slots }),
   ...(lease.expiresAt === 'never' ? {} : { ttl: ttlOf(lease.expiresAt) }),
 })
 
@@ -124,6 +151,7 @@ export const leaseFromItem = (item: Record<string, unknown>): Lease => ({
   issuedAt: new Date(String(item.issuedAt)),
   expiresAt: endFromText(String(item.expiresAt)),
   credentialExpiresAt: endFromText(String(item.credentialExpiresAt)),
+  ...(item.slots === undefined ? {} : { slots: item.slots as LeaseSlots }),
 })
 
 const ttlOf = (expiresAt: Date): number => Math.ceil(expiresAt.getTime() / 1000) + keepSeconds
@@ -149,14 +177,27 @@ const retryConflicts = async <T>(write: () => Promise<T>): Promise<T> => {
 }
 
 /** What is answered now over an unexpired lease; who holds it and since when stays. */
-const replaceWith = (lease: Lease, now: Date, table: string, condition: string | undefined): UpdateCommandInput => {
+const replaceWith = (
+  lease: Lease,
+  now: Date,
+  table: string,
+  condition: string | undefined,
+): UpdateCommandInput & { readonly UpdateExpression: string } => {
   const ttl = lease.expiresAt === 'never' ? undefined : ttlOf(lease.expiresAt)
+  const { slots } = lease
+  const sets = [
+    'intent = :intent, #clusters = :clusters, channels = :channels, directory = :directory, etag = :etag',
+    'expiresAt = :expiresAt, credentialExpiresAt = :credentialExpiresAt',
+    ...(ttl === undefined ? [] : ['#ttl = :ttl']),
+    ...(slots === undefined ? [] : ['#slots = :slots']),
+  ]
+  const removes = [...(ttl === undefined ? ['#ttl'] : []), ...(slots === undefined ? ['#slots'] : [])]
   return {
     TableName: table,
     Key: { principal: lease.principal, lease: lease.id },
-    UpdateExpression: `SET intent = :intent, #clusters = :clusters, channels = :channels, directory = :directory, etag = :etag, expiresAt = :expiresAt, credentialExpiresAt = :credentialExpiresAt${ttl === undefined ? ' REMOVE #ttl' : ', #ttl = :ttl'}`,
+    UpdateExpression: `SET ${sets.join(', ')}${removes.length === 0 ? '' : ` REMOVE ${removes.join(', ')}`}`,
     ConditionExpression: condition === undefined ? isUnexpired : `${isUnexpired} AND (${condition})`,
-    ExpressionAttributeNames: { '#clusters': 'clusters', '#ttl': 'ttl' },
+    ExpressionAttributeNames: { '#clusters': 'clusters', '#ttl': 'ttl', '#slots': 'slots' },
     ExpressionAttributeValues: {
       ':now': now.toISOString(),
       ':intent': lease.intent,
@@ -167,11 +208,25 @@ const replaceWith = (lease: Lease, now: Date, table: string, condition: string |
       ':expiresAt': endText(lease.expiresAt),
       ':credentialExpiresAt': endText(lease.credentialExpiresAt),
       ...(ttl === undefined ? {} : { ':ttl': ttl }),
+      ...(slots === undefined ? {} : { ':slots': slots }),
     },
   }
 }
 
-export const createLeaseStore = (dynamo: DynamoDBDocumentClient, table: string): LeaseStore => {
+type Transaction = NonNullable<TransactWriteCommandInput['TransactItems']>
+
+/** @param credentialsTable what the slots of a lease are held against; not needed to read */
+export const createLeaseStore = (
+  dynamo: DynamoDBDocumentClient,
+  table: string,
+  credentialsTable?: string,
+): LeaseStore => {
+  const conditionsOf = (principal: string, checks: readonly SlotCheck[]): Transaction => {
+    if (checks.length === 0) return []
+    if (credentialsTable === undefined) throw new Error('leases with slots cannot be written without credentials')
+    return slotConditions(credentialsTable, principal, checks).map((ConditionCheck) => ({ ConditionCheck }))
+  }
+
   const updates = (command: UpdateCommand): Promise<boolean> =>
     retryConflicts(async () => {
       try {
@@ -184,7 +239,7 @@ export const createLeaseStore = (dynamo: DynamoDBDocumentClient, table: string):
     })
 
   /** Which of the conditions of a transaction did not hold; none when it was done. */
-  const transact = (items: NonNullable<TransactWriteCommandInput['TransactItems']>): Promise<ReadonlySet<number>> =>
+  const transact = (items: Transaction): Promise<ReadonlySet<number>> =>
     retryConflicts(async () => {
       try {
         await dynamo.send(new TransactWriteCommand({ TransactItems: items }))
@@ -220,7 +275,12 @@ export const createLeaseStore = (dynamo: DynamoDBDocumentClient, table: string):
     return count
   }
 
-  const tryCreate = async (lease: Lease, maximum: number, now: Date): Promise<'created' | 'exists' | 'capped'> => {
+  const tryCreate = async (
+    lease: Lease,
+    maximum: number,
+    now: Date,
+    checks: readonly SlotCheck[],
+  ): Promise<'created' | 'exists' | 'capped' | 'stale'> => {
     const failed = await transact([
       {
         Put: {
@@ -239,9 +299,11 @@ export const createLeaseStore = (dynamo: DynamoDBDocumentClient, table: string):
           ExpressionAttributeValues: { ':one': 1, ':maximum': maximum },
         },
       },
+      ...conditionsOf(lease.principal, checks),
     ])
     if (failed.size === 0) return 'created'
-    return failed.has(0) ? 'exists' : 'capped'
+    if (failed.has(0)) return 'exists'
+    return failed.has(1) ? 'capped' : 'stale'
   }
 
   const readCount = async (principal: string): Promise<{ readonly held: number; readonly changes: number }> => {
@@ -278,9 +340,9 @@ export const createLeaseStore = (dynamo: DynamoDBDocumentClient, table: string):
     return true
   }
 
-  const create: LeaseStore['create'] = async (lease, maximum, now) => {
+  const create: LeaseStore['create'] = async (lease, maximum, now, checks = []) => {
     for (let attempt = 1; attempt <= contentionAttempts; attempt++) {
-      const outcome = await tryCreate(lease, maximum, now)
+      const outcome = await tryCreate(lease, maximum, now, checks)
       if (outcome !== 'capped' || !(await makeRoom(lease.principal, maximum, now))) return outcome
     }
     return 'capped'
@@ -289,44 +351,79 @@ export const createLeaseStore = (dynamo: DynamoDBDocumentClient, table: string):
   return {
     create,
 
-    keep: async (lease, maximum, now) => {
-      try {
-        await retryConflicts(() =>
-          dynamo.send(
-            new UpdateCommand({
-              ...replaceWith(lease, now, table, 'etag <> :etag OR directory <> :directory'),
-              ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-            }),
-          ),
-        )
-        return 'kept'
-      } catch (error) {
-        if (!(error instanceof ConditionalCheckFailedException)) throw error
-        const heldUntil = error.Item?.expiresAt?.S
-        if (heldUntil !== undefined && heldUntil > now.toISOString()) return 'kept'
-      }
-      return (await create(lease, maximum, now)) === 'capped' ? 'capped' : 'kept'
+    keep: async (lease, maximum, now, checks = []) => {
+      const Update = replaceWith(lease, now, table, 'etag <> :etag OR directory <> :directory')
+      if (checks.length > 0) {
+        const failed = await transact([{ Update }, ...conditionsOf(lease.principal, checks)])
+        if (failed.size === 0) return 'kept'
+        if (!failed.has(0)) return 'stale'
+      } else
+        try {
+          await retryConflicts(() =>
+            dynamo.send(new UpdateCommand({ ...Update, ReturnValuesOnConditionCheckFailure: 'ALL_OLD' })),
+          )
+          return 'kept'
+        } catch (error) {
+          if (!(error instanceof ConditionalCheckFailedException)) throw error
+          const heldUntil = error.Item?.expiresAt?.S
+          if (heldUntil !== undefined && heldUntil > now.toISOString()) return 'kept'
+        }
+      const outcome = await create(lease, maximum, now, checks)
+      return outcome === 'capped' || outcome === 'stale' ? outcome : 'kept'
     },
 
-    renew: (lease, now) => updates(new UpdateCommand(replaceWith(lease, now, table, undefined))),
+    renew: async (lease, now, checks = []) => {
+      const Update = replaceWith(lease, now, table, undefined)
+      if (checks.length === 0) return (await updates(new UpdateCommand(Update))) ? 'renewed' : 'absent'
+      const failed = await transact([{ Update }, ...conditionsOf(lease.principal, checks)])
+      if (failed.size === 0) return 'renewed'
+      return failed.has(0) ? 'absent' : 'stale'
+    },
 
-    renewUnchanged: ({ principal, id, etag, expiresAt, credentialLivesUntil }, now) =>
-      updates(
-        new UpdateCommand({
+    renewUnchanged: async ({ principal, id, etag, expiresAt, credentialLivesUntil }, now, checks = []) => {
+      const Update = {
+        TableName: table,
+        Key: { principal, lease: id },
+        UpdateExpression: 'SET expiresAt = :expiresAt, #ttl = :ttl',
+        ConditionExpression: `${isUnexpired} AND etag = :etag AND credentialExpiresAt > :lives`,
+        ExpressionAttributeNames: { '#ttl': 'ttl' },
+        ExpressionAttributeValues: {
+          ':now': now.toISOString(),
+          ':etag': etag,
+          ':lives': credentialLivesUntil.toISOString(),
+          ':expiresAt': expiresAt.toISOString(),
+          ':ttl': ttlOf(expiresAt),
+        },
+      }
+      if (checks.length === 0) return updates(new UpdateCommand(Update))
+      return (await transact([{ Update }, ...conditionsOf(principal, checks)])).size === 0
+    },
+
+    read: async (principal, id, now) => {
+      const { Item } = await dynamo.send(
+        new GetCommand({ TableName: table, Key: { principal, lease: id }, ConsistentRead: true }),
+      )
+      const found = Item === undefined ? undefined : leaseFromItem(Item)
+      return found !== undefined && isUnexpiredAt(found.expiresAt, now) ? found : undefined
+    },
+
+    isSlotHeld: async ({ principal, cluster, ...slot }, now) => {
+      const pages = paginateQuery(
+        { client: dynamo },
+        {
           TableName: table,
-          Key: { principal, lease: id },
-          UpdateExpression: 'SET expiresAt = :expiresAt, #ttl = :ttl',
-          ConditionExpression: `${isUnexpired} AND etag = :etag AND credentialExpiresAt > :lives`,
-          ExpressionAttributeNames: { '#ttl': 'ttl' },
-          ExpressionAttributeValues: {
-            ':now': now.toISOString(),
-            ':etag': etag,
-            ':lives': credentialLivesUntil.toISOString(),
-            ':expiresAt': expiresAt.toISOString(),
-            ':ttl': ttlOf(expiresAt),
-          },
-        }),
-      ),
+          KeyConditionExpression: 'principal = :principal AND begins_with(lease, :prefix)',
+          FilterExpression: 'expiresAt > :now AND attribute_exists(#slots.#cluster)',
+          ProjectionExpression: '#slots',
+          ExpressionAttributeNames: { '#slots': 'slots', '#cluster': cluster },
+          ExpressionAttributeValues: { ':principal': principal, ':prefix': 'lease_', ':now': now.toISOString() },
+          ConsistentRead: true,
+        },
+      )
+      for await (const { Items = [] } of pages)
+        if (Items.some(({ slots }) => namesSlot(slots, cluster, slot))) return true
+      return false
+    },
 
     release: async (principal, id, now) => {
       const failed = await transact([

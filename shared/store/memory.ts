@@ -1,5 +1,14 @@
 import { canonicalJson } from '../domain/canonical-json.ts'
+import { namesSlot } from '../domain/lease-slots.ts'
 import type { AccessStore, AppliedAccess } from './access-store.ts'
+import {
+  type CredentialStore,
+  credentialFromItem,
+  credentialToItem,
+  type SlotCheck,
+  type StoredCredential,
+  statesFor,
+} from './credential-store.ts'
 import { contentAddress, type DirectoryStore, type Pointer, type Revision } from './directory-store.ts'
 import { isUnexpiredAt, type Lease, type LeaseStore, leaseFromItem, leaseToItem } from './lease-store.ts'
 
@@ -71,8 +80,11 @@ const createPartitions = <T>() => {
   }
 }
 
-/** No count is kept: to look at every lease of a principal costs nothing here. */
-export const createMemoryLeaseStore = (): LeaseStore => {
+/**
+ * No count is kept: to look at every lease of a principal costs nothing here.
+ * @param credentials what the slots of leases are held against
+ */
+export const createMemoryLeaseStore = (credentials?: Pick<CredentialStore, 'read'>): LeaseStore => {
   const leases = createPartitions<Lease>()
 
   const unexpired = (principal: string, id: string, now: Date): Lease | undefined => {
@@ -87,38 +99,69 @@ export const createMemoryLeaseStore = (): LeaseStore => {
   const listUnexpired = (principal: string, now: Date): readonly Lease[] =>
     leases.query(principal).filter(({ expiresAt }) => isUnexpiredAt(expiresAt, now))
 
-  const create: LeaseStore['create'] = async (lease, maximum, now) => {
+  /** Everything after this runs without a pause, as one transaction. */
+  const allHold = async (principal: string, checks: readonly SlotCheck[]): Promise<boolean> => {
+    if (checks.length > 0 && credentials === undefined)
+      throw new Error('leases with slots cannot be written without credentials')
+    const held = await Promise.all(
+      checks.map(async (check) => {
+        const found = (await credentials?.read(check.cluster, principal))?.credential
+        const slot = found?.slots[check.slot]
+        return found?.wanted === true && slot?.generation === check.generation && statesFor(check).includes(slot.state)
+      }),
+    )
+    return held.every(Boolean)
+  }
+
+  const create: LeaseStore['create'] = async (lease, maximum, now, checks = []) => {
+    const isSound = await allHold(lease.principal, checks)
     if (unexpired(lease.principal, lease.id, now) !== undefined) return 'exists'
     if (listUnexpired(lease.principal, now).length >= maximum) return 'capped'
+    if (!isSound) return 'stale'
     put(lease)
     return 'created'
   }
 
-  const renew: LeaseStore['renew'] = async (lease, now) => {
+  const renew: LeaseStore['renew'] = async (lease, now, checks = []) => {
+    const isSound = await allHold(lease.principal, checks)
     const held = unexpired(lease.principal, lease.id, now)
-    if (held === undefined) return false
+    if (held === undefined) return 'absent'
+    if (!isSound) return 'stale'
     put({ ...lease, instance: held.instance, issuedAt: held.issuedAt })
-    return true
+    return 'renewed'
   }
 
   return {
     create,
     renew,
 
-    keep: async (lease, maximum, now) => {
+    keep: async (lease, maximum, now, checks = []) => {
       const held = unexpired(lease.principal, lease.id, now)
       if (held !== undefined && held.etag === lease.etag && held.directory === lease.directory) return 'kept'
-      if (await renew(lease, now)) return 'kept'
-      return (await create(lease, maximum, now)) === 'capped' ? 'capped' : 'kept'
+      const renewed = await renew(lease, now, checks)
+      if (renewed !== 'absent') return renewed === 'stale' ? 'stale' : 'kept'
+      const outcome = await create(lease, maximum, now, checks)
+      return outcome === 'capped' || outcome === 'stale' ? outcome : 'kept'
     },
 
-    renewUnchanged: async ({ principal, id, etag, expiresAt, credentialLivesUntil }, now) => {
+    renewUnchanged: async ({ principal, id, etag, expiresAt, credentialLivesUntil }, now, checks = []) => {
+      const isSound = await allHold(principal, checks)
       const held = unexpired(principal, id, now)
-      if (held === undefined || held.etag !== etag || !isUnexpiredAt(held.credentialExpiresAt, credentialLivesUntil))
+      if (
+        !isSound ||
+        held === undefined ||
+        held.etag !== etag ||
+        !isUnexpiredAt(held.credentialExpiresAt, credentialLivesUntil)
+      )
         return false
       put({ ...held, expiresAt })
       return true
     },
+
+    read: async (principal, id, now) => structuredClone(unexpired(principal, id, now)),
+
+    isSlotHeld: async ({ principal, cluster, ...slot }, now) =>
+      listUnexpired(principal, now).some((lease) => namesSlot(lease.slots, cluster, slot)),
 
     release: async (principal, id, now) => {
       if (unexpired(principal, id, now) === undefined) return false
@@ -179,11 +222,50 @@ export const createMemoryAccessStore = (): AccessStore => {
       return true
     },
 
-    recordApplied: async ({ cluster, principal, acls, policies, answers }) =>
+    recordApplied: async ({ cluster, principal, acls, policies, answers }, now) =>
       accesses.put(
         cluster,
         principal,
-        structuredClone({ ...find(cluster, principal), acls, policies, answeredAt: answers?.at }),
+        structuredClone({ ...find(cluster, principal), acls, policies, appliedAt: now, answeredAt: answers?.at }),
       ),
+  }
+}
+
+export const createMemoryCredentialStore = (): CredentialStore => {
+  const credentials = createPartitions<Record<string, unknown>>()
+  const versionOf = (cluster: string, principal: string): unknown => credentials.get(cluster, principal)?.version ?? 0
+  const all = (): readonly StoredCredential[] =>
+    credentials.partitions().flatMap((cluster) => credentials.query(cluster).map(credentialFromItem))
+
+  return {
+    read: async (cluster, principal) => {
+      const found = credentials.get(cluster, principal)
+      return found === undefined ? undefined : credentialFromItem(found)
+    },
+
+    list: async (cluster) => (cluster === undefined ? all() : credentials.query(cluster).map(credentialFromItem)),
+
+    due: async (now, limit) =>
+      all()
+        .flatMap(({ credential: { cluster, principal }, dueAt }) =>
+          dueAt !== undefined && dueAt <= now ? [{ cluster, principal, dueAt }] : [],
+        )
+        .sort((a, b) => a.dueAt.getTime() - b.dueAt.getTime())
+        .slice(0, limit)
+        .map(({ cluster, principal }) => ({ cluster, principal })),
+
+    write: async (expectedVersion, credential, dueAt) => {
+      const { cluster, principal } = credential
+      if (versionOf(cluster, principal) !== expectedVersion) return false
+      const item = credentialToItem({ credential, version: expectedVersion + 1, dueAt })
+      credentials.put(cluster, principal, JSON.parse(JSON.stringify(item)))
+      return true
+    },
+
+    remove: async (cluster, principal, expectedVersion) => {
+      if (expectedVersion === 0 || versionOf(cluster, principal) !== expectedVersion) return false
+      credentials.remove(cluster, principal)
+      return true
+    },
   }
 }

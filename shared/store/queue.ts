@@ -1,11 +1,29 @@
 import { randomUUID } from 'node:crypto'
-import { ChangeMessageVisibilityCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs'
 import * as z from 'zod'
+import { signingKeys } from '../domain/signing-key.ts'
 
 /** What rotate is asked to do. A message names what to look at and never what to do: the worker reads what is current. */
 const messageSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ensure-keys') }),
   z.strictObject({ kind: z.literal('access'), cluster: z.string().min(1), principal: z.string().min(1) }),
+  z.strictObject({ kind: z.literal('credential'), cluster: z.string().min(1), principal: z.string().min(1) }),
+  // what a sweep found, so that a thousand that are due at once are told to their cluster in one request
+  z.strictObject({
+    kind: z.literal('credentials'),
+    cluster: z.string().min(1),
+    principals: z.array(z.string().min(1)).min(1),
+  }),
+  z.strictObject({ kind: z.literal('sweep'), scheduledAt: z.string().optional() }),
+  z.strictObject({ kind: z.literal('census'), scheduledAt: z.string().optional() }),
+  // the keys by their ids, so that the same message a second time finds nothing to do
+  z.strictObject({ kind: z.literal('rotate-keys'), kids: z.array(z.string().min(1)).min(1), atOnce: z.boolean() }),
 ])
 
 export type Message = z.infer<typeof messageSchema>
@@ -26,7 +44,12 @@ export const parseMessage = (body: string): Message | undefined => {
 }
 
 /** One worker at a time owns a cluster: its messages are one FIFO group. */
-const groupOf = (message: Message): string => (message.kind === 'access' ? message.cluster : 'signing-keys')
+const groupOf = (message: Message): string =>
+  'cluster' in message
+    ? message.cluster
+    : message.kind === 'sweep' || message.kind === 'census'
+      ? message.kind
+      : signingKeys.cluster
 
 export const createQueue = (sqs: SQSClient, queueUrl: string): Queue => ({
   send: async (message) => {
@@ -48,5 +71,41 @@ export const createQueue = (sqs: SQSClient, queueUrl: string): Queue => ({
         VisibilityTimeout: seconds,
       }),
     )
+  },
+})
+
+/** `message` is undefined for what is not one of ours. */
+export type DeadLetter = {
+  readonly id: string
+  readonly receiptHandle: string
+  readonly message: Message | undefined
+}
+
+/** What rotate gave up. */
+export type DeadLetters = {
+  /** Up to ten, which nobody else gets for half a minute; none when there is nothing more. */
+  readonly receive: () => Promise<readonly DeadLetter[]>
+  readonly remove: (receiptHandle: string) => Promise<void>
+}
+
+export const createDeadLetters = (sqs: SQSClient, queueUrl: string): DeadLetters => ({
+  receive: async () => {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl: queueUrl,
+        MaxNumberOfMessages: 10,
+        VisibilityTimeout: 30,
+        // a short poll asks some of the servers only
+        WaitTimeSeconds: 1,
+      }),
+    )
+    return Messages.map(({ MessageId = '', ReceiptHandle = '', Body = '' }) => ({
+      id: MessageId,
+      receiptHandle: ReceiptHandle,
+      message: parseMessage(Body),
+    }))
+  },
+  remove: async (receiptHandle) => {
+    await sqs.send(new DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle: receiptHandle }))
   },
 })

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { applyPolicy } from '../../cli/apply.ts'
 import { createMemoryAccessStore, createMemoryDirectoryStore } from '../../shared/store/memory.ts'
-import { aPolicy, now } from '../fixtures/policies.ts'
+import { aPolicy, now, revoked } from '../fixtures/policies.ts'
 
 it('an apply that somebody overtakes while it waits for access puts nothing in force and says so', async () => {
   const directories = createMemoryDirectoryStore()
@@ -11,7 +11,7 @@ it('an apply that somebody overtakes while it waits for access puts nothing in f
   const overtake = async (): Promise<void> => {
     overtaken = true
     const { revision, ...pointer } = await directories.readPointer()
-    await directories.swapPointer(revision, { ...pointer, denied: ['stolen'] })
+    await directories.swapPointer(revision, { ...pointer, denied: [revoked('stolen')] })
     const { next = '' } = pointer
     await access.recordApplied({ cluster: 'main', principal: 'orders-api', acls: [], policies: [next] }, now)
   }
@@ -31,6 +31,6 @@ it('an apply that somebody overtakes while it waits for access puts nothing in f
 
   await expect(applied).rejects.toThrow(/somebody else changed the directory/)
   expect(overtaken).toBe(true)
-  expect(await directories.readPointer()).toMatchObject({ policy: undefined, denied: ['stolen'] })
+  expect(await directories.readPointer()).toMatchObject({ policy: undefined, denied: [revoked('stolen')] })
   expect(report.join('\n')).not.toContain('in force')
 })

@@ -3,9 +3,13 @@ import { type ApplyDeps, applyPolicy } from '../../cli/apply.ts'
 import { CommandError } from '../../cli/command-error.ts'
 import { createApplyAccess } from '../../functions/rotate/apply-access.ts'
 import type { Policy } from '../../shared/domain/policy.ts'
-import { createMemoryAccessStore, createMemoryDirectoryStore } from '../../shared/store/memory.ts'
+import {
+  createMemoryAccessStore,
+  createMemoryCredentialStore,
+  createMemoryDirectoryStore,
+} from '../../shared/store/memory.ts'
 import type { Message } from '../../shared/store/queue.ts'
-import { aCluster, aPolicy, now } from '../fixtures/policies.ts'
+import { aCluster, aPolicy, now, revoked } from '../fixtures/policies.ts'
 import { recordTelemetry } from '../fixtures/recorded-telemetry.ts'
 import { simulateKafka } from '../fixtures/simulated-kafka.ts'
 
@@ -30,6 +34,7 @@ const anApply = (options: { rotateWorks?: boolean } = {}) => {
   let time = now.getTime()
   const telemetry = recordTelemetry()
   const applyAccess = createApplyAccess({
+    credentials: createMemoryCredentialStore(),
     directories,
     access,
     openAdmin: kafka.open,
@@ -131,9 +136,9 @@ describe('an apply', () => {
 
   it('keeps the deny list', async () => {
     const { run, directories } = anApply()
-    await directories.swapPointer(0, { policy: undefined, next: undefined, denied: ['stolen'] })
+    await directories.swapPointer(0, { policy: undefined, next: undefined, denied: [revoked('stolen')] })
     await run(orders)
-    expect(await directories.readPointer()).toMatchObject({ denied: ['stolen'], next: undefined })
+    expect(await directories.readPointer()).toMatchObject({ denied: [revoked('stolen')], next: undefined })
   })
 
   it('waits for nobody on a cluster that no policy manages', async () => {
@@ -174,7 +179,7 @@ describe('two people who apply at once', () => {
       readPolicy: async (hash: string) => {
         if (meanwhile++ === 0) {
           const { revision, ...pointer } = await directories.readPointer()
-          await directories.swapPointer(revision, { ...pointer, denied: ['stolen'] })
+          await directories.swapPointer(revision, { ...pointer, denied: [revoked('stolen')] })
         }
         return readPolicy(hash)
       },
@@ -182,7 +187,7 @@ describe('two people who apply at once', () => {
     await expect(run(payouts)).rejects.toThrow(/somebody else changed the directory.*apply again/)
     expect(await inForce()).toEqual(orders)
     expect(await run(payouts)).toBe('applied')
-    expect(await directories.readPointer()).toMatchObject({ denied: ['stolen'] })
+    expect(await directories.readPointer()).toMatchObject({ denied: [revoked('stolen')] })
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { findLeases, type LeaseFilter, renderLeases } from '../../cli/leases.ts'
+import { endLease, findLeases, type LeaseFilter, renderLeases } from '../../cli/leases.ts'
 import type { Lease } from '../../shared/store/lease-store.ts'
 import { createMemoryLeaseStore } from '../../shared/store/memory.ts'
 import { now } from '../fixtures/policies.ts'
@@ -29,7 +29,7 @@ const ended = aLease('billing', '4', { expiresAt: now })
 const find = async (filter: Partial<LeaseFilter>): Promise<readonly string[]> => {
   const leases = createMemoryLeaseStore()
   for (const lease of [orders, soon, pattern, ended]) await leases.create(lease, 100, later(-10))
-  const all = { principal: undefined, cluster: undefined, channel: undefined }
+  const all = { principal: undefined, cluster: undefined, channel: undefined, slot: undefined }
   return (await findLeases({ ...all, ...filter }, { leases }, now)).map(({ id }) => id.slice(-1))
 }
 
@@ -75,7 +75,7 @@ describe('a lease without end', () => {
   test('is listed after those that end', async () => {
     const leases = createMemoryLeaseStore()
     for (const lease of [standing('1', 'sha256:one'), aLease('billing', '2')]) await leases.create(lease, 100, now)
-    const everybody = { principal: undefined, cluster: undefined, channel: undefined }
+    const everybody = { principal: undefined, cluster: undefined, channel: undefined, slot: undefined }
 
     const found = await findLeases(everybody, { leases }, later(10))
 
@@ -90,5 +90,77 @@ describe('a lease without end', () => {
       'never',
       'never, unused since the last apply',
     ])
+  })
+})
+
+describe('leases of a slot', () => {
+  const held = (slot: 'a' | 'b') => [{ slot, generation: 1 }]
+  const onA = aLease('orders-api', '1', { slots: { main: held('a') } })
+  const onB = aLease('orders-api', '2', { clusters: ['main', 'other'], slots: { main: held('b'), other: held('a') } })
+  const moving = aLease('orders-api', '3', { slots: { main: [...held('a'), ...held('b')] } })
+  const withToken = aLease('orders-api', '4')
+  const stranger = aLease('billing', '5', { slots: { main: held('a') } })
+
+  const findSlot = async (slot: string, changes: Partial<LeaseFilter> = {}): Promise<readonly string[]> => {
+    const leases = createMemoryLeaseStore()
+    for (const lease of [onA, onB, moving, withToken, stranger]) await leases.create(lease, 100, later(-10))
+    const filter = { principal: undefined, cluster: undefined, channel: undefined, slot, ...changes }
+    return (await findLeases(filter, { leases }, now)).map(({ id }) => id.slice(-1)).sort()
+  }
+
+  test('are those that name it on any cluster, or on the one that was asked for', async () => {
+    expect(await findSlot('orders-api@a')).toEqual(['1', '2', '3'])
+    expect(await findSlot('orders-api@b')).toEqual(['2', '3'])
+    expect(await findSlot('orders-api@a', { cluster: 'main' })).toEqual(['1', '3'])
+    expect(await findSlot('orders-api@a', { cluster: 'other', principal: 'orders-api' })).toEqual(['2'])
+    expect(await findSlot('nobody@a')).toEqual([])
+  })
+
+  test.each(['orders-api', 'orders-api@c', '@a', 'orders-api@a@b', 'orders api@a'])(
+    'of `%s` do not exist',
+    async (text) => {
+      await expect(findSlot(text)).rejects.toMatchObject({ exitCode: 2 })
+    },
+  )
+
+  test('of one principal are not asked for with the name of another', async () => {
+    await expect(findSlot('orders-api@a', { principal: 'billing' })).rejects.toMatchObject({ exitCode: 2 })
+  })
+
+  test('say in the table which slots they hold, where there are any', () => {
+    const rows = renderLeases([moving, withToken], undefined, now).map((row) => row.split(/ {2,}/).slice(3, 5))
+    expect(rows).toEqual([
+      ['CLUSTERS', 'SLOTS'],
+      ['main', 'main@a, main@b'],
+      ['main', '-'],
+    ])
+  })
+})
+
+describe('a lease that an operator ends', () => {
+  const standing = aLease('billing', '1', { instance: '/servicegw', expiresAt: 'never', credentialExpiresAt: 'never' })
+  const end = async (id: string, principal: string | undefined) => {
+    const leases = createMemoryLeaseStore()
+    for (const lease of [standing, aLease('billing', '2')]) await leases.create(lease, 100, now)
+    const lines: string[] = []
+    const ended = endLease(id, principal, { leases, report: (line) => lines.push(line) }, now)
+    return { ended, lines, left: async () => (await leases.list('billing', now)).map((lease) => lease.id.slice(-1)) }
+  }
+
+  test('is off the record, also one without end, and no other; what that does not do is said', async () => {
+    const { ended, lines, left } = await end(standing.id, 'billing')
+    await ended
+    expect(await left()).toEqual(['2'])
+    expect(lines.join('\n')).toMatch(/keeps its access and its token.*`switchboard revoke`/)
+  })
+
+  test.each([
+    ['of somebody else', standing.id, 'orders-api', 1],
+    ['that is not there', 'lease_none', 'billing', 1],
+    ['of nobody', standing.id, undefined, 2],
+  ])('%s is refused, and none ends', async (_, id, principal, exitCode) => {
+    const { ended, left } = await end(id, principal)
+    await expect(ended).rejects.toMatchObject({ exitCode })
+    expect(await left()).toHaveLength(2)
   })
 })

@@ -7,7 +7,7 @@ import {
   createMemoryDirectoryStore,
   createMemoryLeaseStore,
 } from '../../shared/store/memory.ts'
-import { aCluster, anIntent, aPolicy, now } from '../fixtures/policies.ts'
+import { aCluster, anIntent, aPolicy, now, revoked } from '../fixtures/policies.ts'
 
 const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
 
@@ -25,7 +25,7 @@ const aStack = async (policy: Partial<Policy> | null = current) => {
   const leases = createMemoryLeaseStore()
   if (policy !== null) {
     const hash = await directories.writePolicy(aPolicy(policy))
-    await directories.swapPointer(0, { policy: hash, next: undefined, denied: ['banned'] })
+    await directories.swapPointer(0, { policy: hash, next: undefined, denied: [revoked('banned')] })
   }
   await access.request('main', 'billing', { team: 'finance' }, now)
   let count = 0

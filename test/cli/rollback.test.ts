@@ -5,7 +5,7 @@ import type { Policy } from '../../shared/domain/policy.ts'
 import type { DirectoryStore } from '../../shared/store/directory-store.ts'
 import { createMemoryAccessStore, createMemoryDirectoryStore } from '../../shared/store/memory.ts'
 import type { Message } from '../../shared/store/queue.ts'
-import { aPolicy, now } from '../fixtures/policies.ts'
+import { aPolicy, now, revoked } from '../fixtures/policies.ts'
 
 const grantTo = (principal: string): Partial<Policy> => ({
   grants: [{ principals: [principal], produce: ['kafka://acme/**'] }],
@@ -103,9 +103,9 @@ describe('a rollback', () => {
     const { deps } = aStack()
     for (const policy of [first, second]) await applyPolicy(policy, deps)
     const { revision, policy, next } = await deps.directories.readPointer()
-    await deps.directories.swapPointer(revision, { policy, next, denied: ['intruder'] })
+    await deps.directories.swapPointer(revision, { policy, next, denied: [revoked('intruder')] })
     await rollbackPolicy(undefined, deps)
-    expect(await deps.directories.readPointer()).toMatchObject({ denied: ['intruder'] })
+    expect(await deps.directories.readPointer()).toMatchObject({ denied: [revoked('intruder')] })
   })
 
   test.each([

@@ -25,6 +25,7 @@ const openAdmin = async () => {
     audience: undefined,
     labels: {},
     adminSecret: undefined,
+    rotation: {},
     quarantined: false,
   }
   return createScramAdmin(cluster, { username: 'admin', password: 'admins-password', mechanism: 'SCRAM-SHA-512' })

@@ -110,7 +110,7 @@ export const testAccessStore = (name: string, make: () => Promise<AccessStore>):
       await store.request(cluster, 'billing', labels, now)
 
       const noted = await store.read(cluster, 'billing')
-      expect(noted).toEqual({ cluster, principal: 'billing', labels, acls, policies: ['sha256:one'] })
+      expect(noted).toEqual({ cluster, principal: 'billing', labels, acls, policies: ['sha256:one'], appliedAt: now })
     })
   })
 
@@ -182,6 +182,7 @@ export const testAccessStore = (name: string, make: () => Promise<AccessStore>):
         labels: {},
         acls,
         policies: ['sha256:a', 'sha256:b'],
+        appliedAt: now,
       })
     })
 
@@ -194,7 +195,8 @@ export const testAccessStore = (name: string, make: () => Promise<AccessStore>):
       await store.recordApplied({ cluster, principal: 'billing', acls: [], policies: ['sha256:two'] }, later(2))
 
       const noted = await store.read(cluster, 'billing')
-      expect(noted).toEqual({ cluster, principal: 'billing', labels, acls: [], policies: ['sha256:two'] })
+      const appliedAt = later(2)
+      expect(noted).toEqual({ cluster, principal: 'billing', labels, acls: [], policies: ['sha256:two'], appliedAt })
       expect(await store.request(cluster, 'billing', labels, later(9_999))).toBe(false)
     })
 
@@ -207,7 +209,7 @@ export const testAccessStore = (name: string, make: () => Promise<AccessStore>):
 
       expect(await store.list(cluster)).toEqual([
         { cluster, principal: 'billing', labels, acls: [], policies: [] },
-        { cluster, principal: 'orders-api', labels: {}, acls, policies: ['sha256:one'] },
+        { cluster, principal: 'orders-api', labels: {}, acls, policies: ['sha256:one'], appliedAt: now },
       ])
       expect(await store.list(newCluster())).toEqual([])
     })

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { contentAddress, type DirectoryStore } from '../../shared/store/directory-store.ts'
-import { aCluster, aPolicy } from '../fixtures/policies.ts'
+import { aCluster, aPolicy, revoked } from '../fixtures/policies.ts'
 
 /** What only somebody with the storage itself in hand can do to a policy. */
 export type StorageDamage = {
@@ -31,10 +31,11 @@ export const testDirectoryStore = (name: string, make: () => Promise<DirectorySt
       const { store } = await make()
 
       expect(await store.swapPointer(0, { policy: undefined, next: 'sha256:a', denied: [] })).toBe(true)
-      expect(await store.swapPointer(1, { policy: 'sha256:a', next: undefined, denied: ['intruder'] })).toBe(true)
+      const denied = [revoked('intruder'), revoked('billing', 'main')]
+      expect(await store.swapPointer(1, { policy: 'sha256:a', next: undefined, denied })).toBe(true)
 
       const pointer = await store.readPointer()
-      expect(pointer).toEqual({ revision: 2, policy: 'sha256:a', next: undefined, denied: ['intruder'] })
+      expect(pointer).toEqual({ revision: 2, policy: 'sha256:a', next: undefined, denied })
     })
 
     test.each([0, 1, 3])('is not moved by a writer that saw revision %i when it has 2', async (expected) => {
@@ -78,7 +79,7 @@ export const testDirectoryStore = (name: string, make: () => Promise<DirectorySt
       const deny = async (principal: string): Promise<void> => {
         for (;;) {
           const { revision, policy, next, denied } = await store.readPointer()
-          if (await store.swapPointer(revision, { policy, next, denied: [...denied, principal] })) return
+          if (await store.swapPointer(revision, { policy, next, denied: [...denied, revoked(principal)] })) return
         }
       }
       const principals = Array.from({ length: 20 }, (_, index) => `principal-${String(index).padStart(2, '0')}`)
@@ -87,7 +88,7 @@ export const testDirectoryStore = (name: string, make: () => Promise<DirectorySt
 
       const { revision, denied } = await store.readPointer()
       expect(revision).toBe(20)
-      expect([...denied].sort()).toEqual(principals)
+      expect(denied.map(({ principal }) => principal).sort()).toEqual(principals)
     })
   })
 
@@ -98,7 +99,7 @@ export const testDirectoryStore = (name: string, make: () => Promise<DirectorySt
       const { store } = await make()
       await store.swapPointer(0, { policy: undefined, next: 'sha256:a', denied: [] })
       await store.swapPointer(1, { policy: 'sha256:a', ...nothingElse }, appliedAt)
-      await store.swapPointer(2, { policy: 'sha256:a', next: undefined, denied: ['intruder'] })
+      await store.swapPointer(2, { policy: 'sha256:a', next: undefined, denied: [revoked('intruder')] })
       const later = new Date(appliedAt.getTime() + 1000)
       await store.swapPointer(3, { policy: 'sha256:b', ...nothingElse }, later)
 

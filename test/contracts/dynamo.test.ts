@@ -1,16 +1,25 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
-import { CreateTableCommand, DeleteTableCommand, DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb'
+import {
+  CreateTableCommand,
+  type CreateTableCommandInput,
+  DeleteTableCommand,
+  DynamoDBClient,
+  waitUntilTableExists,
+} from '@aws-sdk/client-dynamodb'
 import { DeleteCommand, DynamoDBDocumentClient, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb'
 import { afterAll, beforeAll } from 'vitest'
 import { trustAuthority } from '../../local/emulator.ts'
 import { readStackState } from '../../local/state.ts'
 import { createAccessStore } from '../../shared/store/access-store.ts'
+import { createCredentialStore } from '../../shared/store/credential-store.ts'
 import { createDirectoryStore } from '../../shared/store/directory-store.ts'
 import { createLeaseStore } from '../../shared/store/lease-store.ts'
 import { testAccessStore } from './access-store.contract.ts'
+import { testCredentialStore } from './credential-store.contract.ts'
 import { testDirectoryStore } from './directory-store.contract.ts'
+import { testLeaseSlots } from './lease-slots.contract.ts'
 import { testLeaseStore } from './lease-store.contract.ts'
 
 const { aws, caFile } = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
@@ -25,7 +34,12 @@ const dynamo = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUn
 const tables: string[] = []
 
 /** A table of this run alone, with the keys that `docs/storage.md` gives it. */
-const createTable = async (kind: string, partition: string, sort: string): Promise<string> => {
+const createTable = async (
+  kind: string,
+  partition: string,
+  sort: string,
+  more: Pick<CreateTableCommandInput, 'GlobalSecondaryIndexes' | 'AttributeDefinitions'> = {},
+): Promise<string> => {
   const TableName = `contract-${kind}-${randomUUID()}`
   tables.push(TableName)
   await client.send(
@@ -39,7 +53,9 @@ const createTable = async (kind: string, partition: string, sort: string): Promi
       AttributeDefinitions: [
         { AttributeName: partition, AttributeType: 'S' },
         { AttributeName: sort, AttributeType: 'S' },
+        ...(more.AttributeDefinitions ?? []),
       ],
+      ...(more.GlobalSecondaryIndexes && { GlobalSecondaryIndexes: more.GlobalSecondaryIndexes }),
     }),
   )
   await waitUntilTableExists({ client, maxWaitTime: 30, minDelay: 1 }, { TableName })
@@ -48,10 +64,27 @@ const createTable = async (kind: string, partition: string, sort: string): Promi
 
 let leasesTable: string
 let accessTable: string
+let credentialsTable: string
 
 beforeAll(async () => {
   leasesTable = await createTable('leases', 'principal', 'lease')
   accessTable = await createTable('access', 'cluster', 'principal')
+  credentialsTable = await createTable('credentials', 'cluster', 'principal', {
+    AttributeDefinitions: [
+      { AttributeName: 'shard', AttributeType: 'S' },
+      { AttributeName: 'dueAt', AttributeType: 'S' },
+    ],
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: 'due',
+        KeySchema: [
+          { AttributeName: 'shard', KeyType: 'HASH' },
+          { AttributeName: 'dueAt', KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'KEYS_ONLY' },
+      },
+    ],
+  })
 })
 
 afterAll(async () => {
@@ -90,4 +123,11 @@ testDirectoryStore('DynamoDB', async () => {
 
 testLeaseStore('DynamoDB', async () => createLeaseStore(dynamo, leasesTable))
 
+testLeaseSlots('DynamoDB', async () => ({
+  leases: createLeaseStore(dynamo, leasesTable, credentialsTable),
+  credentials: createCredentialStore(dynamo, credentialsTable),
+}))
+
 testAccessStore('DynamoDB', async () => createAccessStore(dynamo, accessTable))
+
+testCredentialStore('DynamoDB', async () => createCredentialStore(dynamo, credentialsTable))

@@ -114,7 +114,7 @@ export const testLeaseStore = (name: string, make: () => Promise<LeaseStore>): v
       await store.create(lease, anyMaximum, now)
       const stranger = { ...lease, principal: newPrincipal(), etag: '"theirs"' }
 
-      expect(await store.renew(stranger, now)).toBe(false)
+      expect(await store.renew(stranger, now)).toBe('absent')
       expect(await store.renewUnchanged({ ...unchangedOf(lease), principal: stranger.principal }, now)).toBe(false)
       expect(await store.release(stranger.principal, lease.id, now)).toBe(false)
       expect(await store.list(stranger.principal, now)).toEqual([])
@@ -260,7 +260,7 @@ export const testLeaseStore = (name: string, make: () => Promise<LeaseStore>): v
         credentialExpiresAt: later(900),
       }
 
-      expect(await store.renew(renewed, later(300))).toBe(true)
+      expect(await store.renew(renewed, later(300))).toBe('renewed')
 
       expect(await store.list(lease.principal, later(lifeSeconds))).toEqual([{ ...renewed, issuedAt: lease.issuedAt }])
     })
@@ -268,10 +268,10 @@ export const testLeaseStore = (name: string, make: () => Promise<LeaseStore>): v
     test('of a lease that never was or that ended makes none', async () => {
       const store = await make()
       const lease = aLease()
-      expect(await store.renew(lease, now)).toBe(false)
+      expect(await store.renew(lease, now)).toBe('absent')
       await store.create(lease, anyMaximum, now)
 
-      expect(await store.renew({ ...lease, expiresAt: later(2 * lifeSeconds) }, later(lifeSeconds))).toBe(false)
+      expect(await store.renew({ ...lease, expiresAt: later(2 * lifeSeconds) }, later(lifeSeconds))).toBe('absent')
 
       expect(await store.list(lease.principal, later(lifeSeconds))).toEqual([])
     })
@@ -342,7 +342,7 @@ export const testLeaseStore = (name: string, make: () => Promise<LeaseStore>): v
       expect(await store.release(lease.principal, lease.id, now)).toBe(false)
 
       expect(await store.list(lease.principal, now)).toEqual([other])
-      expect(await store.renew(lease, now)).toBe(false)
+      expect(await store.renew(lease, now)).toBe('absent')
     })
 
     test('of a lease that never was or that ended answers that there is none', async () => {

@@ -18,6 +18,7 @@ const cluster: Cluster = {
   audience: undefined,
   labels: {},
   adminSecret: undefined,
+  rotation: {},
   quarantined: false,
 }
 const admin = createScramAdmin(cluster, credential)

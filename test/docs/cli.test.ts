@@ -34,3 +34,15 @@ test('each option that services have is in the guide and in --help', () => {
   expect(names.filter((name) => !guide.includes(name))).toEqual([])
   expect(names.filter((name) => !entry.includes(name))).toEqual([])
 })
+
+test('each command of the platform team is in the guide and in --help, as is each of its options', () => {
+  const source = readFileSync(join(root, 'cli/operator.ts'), 'utf8')
+  const commands = [...new Set([...source.matchAll(/command === '([a-z-]+)'/g)].map(([, name]) => name ?? ''))]
+  expect(commands.length).toBeGreaterThan(12)
+  expect(commands.filter((name) => !guide.includes(`\`${name}\``))).toEqual([])
+  expect(commands.filter((name) => !new RegExp(`^  ${name}\\b`, 'm').test(entry))).toEqual([])
+  const [, options = ''] = /options: \{\n([\s\S]*?)\n {4}\},/.exec(source) ?? []
+  const names = [...options.matchAll(/^ {6}'?([a-z-]+)'?: \{/gm)].map(([, name]) => `--${name}`)
+  expect(names.length).toBeGreaterThan(10)
+  expect(names.filter((name) => !entry.includes(name))).toEqual([])
+})

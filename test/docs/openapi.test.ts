@@ -216,6 +216,29 @@ const scenarios: readonly Scenario[] = [
       },
     }),
   ),
+  { operation: resolve, status: 200, example: 'stored', world: { stored: true } },
+  {
+    operation: resolve,
+    status: 200,
+    example: 'stored',
+    world: { stored: true },
+    before: {},
+    request: { body: documentedIntent(resolve, 'moved') },
+  },
+  ...(
+    [
+      ['javaStored', javaType],
+      ['librdkafkaStored', librdkafkaType],
+    ] as const
+  ).map(
+    ([example, accept]): Scenario => ({
+      operation: resolve,
+      status: 200,
+      example,
+      world: { stored: true },
+      request: { headers: { ...client, ...json, accept } },
+    }),
+  ),
   { operation: resolve, status: 304, before: {}, renews: true },
   { operation: asRole, status: 304, before: {}, renews: true },
   { operation: asRole, status: 200, example: 'consume' },

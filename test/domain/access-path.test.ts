@@ -44,6 +44,15 @@ describe('rule 5', () => {
     expect(selectAccessPath(clusterWith([listener('a')]), { ...anyone, family })?.kind).toBe('jwt')
   })
 
+  it.each(['java', 'librdkafka', 'javascript', undefined] as const)(
+    '5.2 gives %s clients a stored credential where there are no tokens, and nowhere else',
+    (family) => {
+      const kindWith = (auth: Cluster['auth']) =>
+        selectAccessPath(clusterWith([listener('a')], { auth }), { ...anyone, family })?.kind
+      expect([kindWith(['scram']), kindWith(['scram', 'jwt'])]).toEqual(['scram', 'jwt'])
+    },
+  )
+
   it('5.3 takes encrypted before plain, whatever their names', () => {
     expect(selected([listener('a', { security: 'SASL_PLAINTEXT' }), listener('b')])).toBe('b')
   })

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { decide } from '../../shared/domain/decide.ts'
 import { compileDirectory } from '../../shared/domain/directory.ts'
 import type { Policy } from '../../shared/domain/policy.ts'
-import { aDirectory, anIntent, aPolicy, aPrincipal, now } from '../fixtures/policies.ts'
+import { aDirectory, anIntent, aPolicy, aPrincipal, now, revoked } from '../fixtures/policies.ts'
 import { anyChannel, anyPattern, everyChannel, hasChannel } from '../fixtures/small-universe.ts'
 
 type GrantText = Policy['grants'][number]
@@ -167,7 +167,8 @@ it('a denied principal gets nothing', () => {
   fc.assert(
     fc.property(fc.array(grantFor(ours), { maxLength: 4 }), anyIntent, (grants, intent) => {
       const { directory } = compileDirectory(aPolicy({ grants, routes }), '')
-      const decision = decide(principal, anIntent({ ...intent }), { directory, denied: ['x', 'p'], now, jitter: 0 })
+      const denied = [revoked('x'), revoked('p')]
+      const decision = decide(principal, anIntent({ ...intent }), { directory, denied, now, jitter: 0 })
       expect(decision).toMatchObject({ outcome: 'deny', rule: 1 })
     }),
   )

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { type Decision, decide } from '../../shared/domain/decide.ts'
 import type { Policy } from '../../shared/domain/policy.ts'
-import { aCluster, aDirectory, anIntent, aPrincipal, now } from '../fixtures/policies.ts'
+import type { Revocation } from '../../shared/domain/revocation.ts'
+import { aCluster, aDirectory, anIntent, aPrincipal, now, revoked } from '../fixtures/policies.ts'
 
 const ordersApi = aPrincipal('orders-api')
 const created = 'kafka://acme/orders/created'
@@ -9,7 +10,7 @@ const created = 'kafka://acme/orders/created'
 const deciding = (
   changes: Partial<Policy>,
   intent: Record<string, unknown>,
-  { principal = ordersApi, denied = [] as readonly string[] } = {},
+  { principal = ordersApi, denied = [] as readonly Revocation[] } = {},
 ): Decision => decide(principal, anIntent(intent), { directory: aDirectory(changes), denied, now, jitter: 0.5 })
 
 /** What a denial says, or how an allowance came to be. */
@@ -27,7 +28,7 @@ const all = { principals: ['orders-api'], produce: ['kafka://acme/**'], consume:
 
 describe('rule 1', () => {
   it('denies a principal on the deny list, whatever its grants say', () => {
-    expect(told(deciding({ grants: [all] }, { produce: [created] }, { denied: ['orders-api'] }))).toEqual({
+    expect(told(deciding({ grants: [all] }, { produce: [created] }, { denied: [revoked('orders-api')] }))).toEqual({
       rule: 1,
       reason: 'principal_denied',
       pointer: '',
@@ -210,6 +211,21 @@ describe('rule 4', () => {
       rule: 4,
       reason: 'cluster_quarantined',
     })
+  })
+
+  it('denies a principal on a cluster where it is revoked, and all that it asks for with it, and nowhere else', () => {
+    const clusters = { main: aCluster(), other: aCluster() }
+    const routes = [
+      { channel: 'kafka://acme/orders/**', cluster: 'main', topic: '{path}' },
+      { channel: 'kafka://acme/**', cluster: 'other', topic: '{path}' },
+    ]
+    const asking = (produce: readonly string[], denied = [revoked('orders-api', 'other')]) =>
+      told(deciding({ grants: [all], clusters, routes }, { produce }, { denied }))
+    const refusal = { rule: 4, reason: 'denied_on_cluster', pointer: '' }
+    expect(asking(['kafka://acme/payouts'])).toEqual(refusal)
+    expect(asking([created, 'kafka://acme/payouts'])).toEqual(refusal)
+    expect(asking([created])).toMatchObject([{ cluster: 'main' }])
+    expect(asking(['kafka://acme/payouts'], [revoked('billing', 'other')])).toMatchObject([{ cluster: 'other' }])
   })
 })
 

@@ -259,3 +259,11 @@ describe('routes of the same channels', () => {
     expect(check({ routes: [one, ...routesOf(300)] })).toEqual([])
   })
 })
+
+test('a rotation of a cluster where nothing is stored is refused', () => {
+  const rotation = { every: '30d' }
+  expect(check({ clusters: { main: aCluster({ auth: ['jwt', 'scram'], rotation }) } })).toEqual([])
+  expect(check({ clusters: { main: aCluster({ rotation }) } })).toEqual([
+    'clusters.main.rotation: `auth` of the cluster `main` is `jwt`, of which nothing is stored; allowed: `rotation` beside `scram`',
+  ])
+})

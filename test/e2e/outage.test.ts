@@ -88,7 +88,7 @@ test('a producer sends through renewals and re-authentication without one error'
     reauthenticated += 1
   })
   const first = lease.connection().token()
-  const firstEnd = lease.connection().credential.expiresAt.getTime()
+  const firstEnd = Number(lease.connection().credential.expiresAt)
 
   try {
     while (reauthenticated === 0 || Date.now() < firstEnd + 2_000) {
@@ -135,7 +135,7 @@ test('clients go on without Switchboard until their token ends, fail after it, a
 
     await stopFront(state)
     await expect(fetch(`${state.switchboard.url}/v1/health`)).rejects.toThrow()
-    const end = lease.connection().credential.expiresAt.getTime()
+    const end = Number(lease.connection().credential.expiresAt)
     expect(end - Date.now()).toBeGreaterThan(8_000)
     const stubborn = openStubborn(lease)
     closing.push(stubborn)

@@ -137,7 +137,7 @@ test('rotate makes a signing key where there is none', async () => {
       new SendMessageCommand({
         QueueUrl: switchboard.outputs.QueueUrl,
         MessageBody: JSON.stringify({ kind: 'ensure-keys' }),
-        MessageGroupId: 'signing-keys',
+        MessageGroupId: '@signing-keys',
         MessageDeduplicationId: randomUUID(),
       }),
     )

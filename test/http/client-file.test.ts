@@ -13,6 +13,32 @@ const endpoint = { tokenEndpointUrl: 'https://switchboard.acme.com/v1/token', sc
 const secret = { kind: 'client_credentials', ...endpoint, clientId: 'legacy', clientSecret: 's3cret' } as const
 const assertion = { kind: 'jwt-bearer', ...endpoint, assertionFile: '/run/token' } as const
 
+const stored = (password: string) => ({ kind: 'scram', username: 'sb.orders-api@a', password }) as const
+
+/** The value of a line, as `java.util.Properties` reads it. */
+const readProperty = (line: string): string =>
+  line
+    .slice(line.indexOf('=') + 1)
+    .replaceAll(/\\(?:u([0-9a-f]{4})|(.))/g, (_, code: string | undefined, character: string) =>
+      code === undefined
+        ? (({ n: '\n', r: '\r', t: '\t', f: '\f' } as Record<string, string>)[character] ?? character)
+        : String.fromCharCode(Number.parseInt(code, 16)),
+    )
+
+/** The options of a login module, as Java's `StreamTokenizer` reads quoted words: octal escapes, and no line ends inside. */
+const readJaas = (config: string): Record<string, string> => {
+  const words = [...config.matchAll(/ ([a-z]+)="((?:[^"\\\n\r]|\\[^\n\r])*)"/gu)]
+  expect(`${config.slice(0, config.indexOf(' '))} required${words.map(([word]) => word).join('')};`).toBe(config)
+  return Object.fromEntries(
+    words.map(([, name = '', value = '']) => [
+      name,
+      value.replaceAll(/\\(?:([0-3][0-7]{2}|[0-7]{1,2})|(.))/gu, (_, octal: string | undefined, character: string) =>
+        octal === undefined ? character : String.fromCharCode(Number.parseInt(octal, 8)),
+      ),
+    ]),
+  )
+}
+
 const lastLine = (file: string): string | undefined => file.trimEnd().split('\n').at(-1)
 
 // `test/clients` reads the same with Java's own parsers
@@ -40,6 +66,39 @@ describe('the file of a Java client', () => {
   ])('keeps %s inside the quotes of its secret', (_what, clientSecret, written) => {
     expect(lastLine(renderJavaProperties(settings, { ...secret, clientSecret }))).toBe(
       `sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required clientId="legacy" clientSecret="${written}" scope="kafka:main";`,
+    )
+  })
+
+  it('says the user and the password of a stored credential, and needs no JVM option', () => {
+    expect(renderJavaProperties(settings, stored('a b')).split('\n')).toEqual([
+      'bootstrap.servers=kafka:9093',
+      'acks=all',
+      'sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="sb.orders-api@a" password="a b";',
+      '',
+    ])
+    expect(javaOptions(stored('a'))).toEqual({})
+  })
+
+  it('keeps a password of any characters in one quoted word of one line', () => {
+    const password = fc.oneof(
+      fc.string({ unit: 'binary', minLength: 1 }),
+      fc.string({
+        unit: fc.constantFrom('"', '\\', '\n', '\r', '\0', "'", ';', '=', ' ', '#', '$', '{', 'é', '☃'),
+        minLength: 1,
+      }),
+    )
+    fc.assert(
+      fc.property(password, (each) => {
+        const file = renderJavaProperties(settings, stored(each))
+        expect(file).toMatch(/^[\x20-\x7e\n]*$/)
+        expect(file.trimEnd().split('\n')).toHaveLength(3)
+        expect(readJaas(readProperty(lastLine(file) ?? ''))).toEqual({ username: 'sb.orders-api@a', password: each })
+        expect(renderLibrdkafka(settings, stored(each))).toMatchObject({
+          'sasl.username': 'sb.orders-api@a',
+          'sasl.password': each,
+        })
+      }),
+      { numRuns: 500 },
     )
   })
 

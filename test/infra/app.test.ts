@@ -92,6 +92,8 @@ describe('the app', () => {
     'AwsSolutions-IAM5[Resource::*] Switchboard/Switchboard/Resolve/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/clusters/*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
+    'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/credentials/*] Switchboard/Switchboard/Resolve/Role/DefaultPolicy/Resource',
+    'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/credentials/*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
     'AwsSolutions-SMG4 Switchboard/Switchboard/SigningKey/Secret',
   ]
 
@@ -127,6 +129,9 @@ describe('bundles', () => {
     DIRECTORY_TABLE: 'directory',
     LEASES_TABLE: 'leases',
     ACCESS_TABLE: 'access',
+    CREDENTIALS_TABLE: 'credentials',
+    SLOT_SECRETS_KEY_ARN: 'arn:aws:kms:eu-west-1:111122223333:key/slot-secrets',
+    SIGNING_KEY_TIMES: '{}',
     QUEUE_URL: 'https://sqs.eu-west-1.amazonaws.com/111122223333/work.fifo',
     SIGNING_KEY_SECRET_ARN: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:signing-keys',
     DEVELOPMENT: 'false',

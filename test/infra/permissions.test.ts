@@ -33,6 +33,9 @@ const allowed = ({ ofType }: Synthesized) => {
   return table
 }
 
+const slotSecrets =
+  'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/credentials/*'
+
 // INVARIANT: this is all that anything in the stack may do. A new action, a wider resource or a new role fails here.
 const permissions = {
   '<ResolveRole>': {
@@ -40,29 +43,52 @@ const permissions = {
     // X-Ray has no resources to name
     '*': ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'],
     '<TablesDirectory.Arn>': ['dynamodb:GetItem', 'dynamodb:Query'],
-    '<TablesLeases.Arn>': ['dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+    '<TablesLeases.Arn>': [
+      'dynamodb:DeleteItem',
+      'dynamodb:GetItem',
+      'dynamodb:PutItem',
+      'dynamodb:Query',
+      'dynamodb:UpdateItem',
+    ],
     '<TablesAccess.Arn>': ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    '<TablesCredentials.Arn>': ['dynamodb:ConditionCheckItem', 'dynamodb:GetItem', 'dynamodb:PutItem'],
     '<WorkQueue.Arn>': ['sqs:SendMessage'],
     '<SigningKeySecret.Id>': ['secretsmanager:GetSecretValue'],
     '<SigningKeyEncryptionKey.Arn>': ['kms:Decrypt'],
+    [slotSecrets]: ['secretsmanager:GetSecretValue'],
+    '<SlotSecretsEncryptionKey.Arn>': ['kms:Decrypt'],
   },
   '<RotateRole>': {
     '<RotateLogs.Arn>': ['logs:CreateLogStream', 'logs:PutLogEvents'],
     '*': ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'],
     '<TablesDirectory.Arn>': ['dynamodb:GetItem', 'dynamodb:Query'],
     '<TablesAccess.Arn>': ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    '<TablesLeases.Arn>': ['dynamodb:Query'],
+    '<TablesCredentials.Arn>': ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Scan'],
+    '<TablesCredentials.Arn>/index/due': ['dynamodb:Query'],
     '<WorkQueue.Arn>': [
       'sqs:ChangeMessageVisibility',
       'sqs:DeleteMessage',
       'sqs:GetQueueAttributes',
       'sqs:ReceiveMessage',
+      'sqs:SendMessage',
     ],
     '<SigningKeySecret.Id>': ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'],
     '<SigningKeyEncryptionKey.Arn>': ['kms:Decrypt', 'kms:GenerateDataKey'],
     'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/clusters/*': [
       'secretsmanager:GetSecretValue',
     ],
+    [slotSecrets]: [
+      'secretsmanager:CreateSecret',
+      'secretsmanager:DeleteSecret',
+      'secretsmanager:GetSecretValue',
+      'secretsmanager:PutSecretValue',
+      'secretsmanager:RestoreSecret',
+      'secretsmanager:TagResource',
+    ],
+    '<SlotSecretsEncryptionKey.Arn>': ['kms:Decrypt', 'kms:GenerateDataKey'],
   },
+  '<SweepRole>': { '<WorkQueue.Arn>': ['sqs:SendMessage'] },
   '<OperatorRole>': {
     '<TablesDirectory.Arn>': [
       'dynamodb:DeleteItem',
@@ -71,7 +97,9 @@ const permissions = {
       'dynamodb:Query',
       'dynamodb:UpdateItem',
     ],
-    '<TablesLeases.Arn>': ['dynamodb:Query', 'dynamodb:Scan'],
+    '<TablesLeases.Arn>': ['dynamodb:DeleteItem', 'dynamodb:Query', 'dynamodb:Scan', 'dynamodb:UpdateItem'],
+    '<TablesCredentials.Arn>': ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'],
+    '<WorkDeadLetters.Arn>': ['sqs:DeleteMessage', 'sqs:ReceiveMessage'],
     '<ResolveLogs.Arn>': ['logs:FilterLogEvents'],
     'arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:<ResolveLogs>': ['logs:FilterLogEvents'],
     '<TablesAccess.Arn>': ['dynamodb:GetItem', 'dynamodb:Query'],
@@ -118,18 +146,21 @@ describe('permissions', () => {
       for (const actions of Object.values(resources)) for (const action of actions) expect(action).not.toContain('*')
   })
 
-  it('let the encryption key be used through Secrets Manager and for the signing keys only', () => {
+  it('let the encryption keys be used through Secrets Manager only, each for its own secrets', () => {
     const uses = Object.values(production.ofType('AWS::IAM::Policy'))
       .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[])
       .filter(({ Action }) => listed(Action).some((action) => action.startsWith('kms:')))
-    expect(uses).toHaveLength(2)
-    for (const { Condition } of uses)
-      expect(conditions(Condition)).toEqual({
-        StringEquals: {
-          'kms:ViaService': 'secretsmanager.<AWS::Region>.amazonaws.com',
-          'kms:EncryptionContext:SecretARN': '<SigningKeySecret.Id>',
-        },
-      })
+    const throughSecretsManager = { 'kms:ViaService': 'secretsmanager.<AWS::Region>.amazonaws.com' }
+    const context = 'kms:EncryptionContext:SecretARN'
+    const ofSigningKeys = { StringEquals: { ...throughSecretsManager, [context]: '<SigningKeySecret.Id>' } }
+    const ofSlots = { StringEquals: throughSecretsManager, StringLike: { [context]: slotSecrets } }
+    const found = uses.map(({ Resource, Condition }) => [rendered(Resource), conditions(Condition)])
+    expect(found.sort(([a], [b]) => String(a).localeCompare(String(b)))).toEqual([
+      ['<SigningKeyEncryptionKey.Arn>', ofSigningKeys],
+      ['<SigningKeyEncryptionKey.Arn>', ofSigningKeys],
+      ['<SlotSecretsEncryptionKey.Arn>', ofSlots],
+      ['<SlotSecretsEncryptionKey.Arn>', ofSlots],
+    ])
   })
 
   it('let API Gateway invoke resolve for this API only, and nobody else invoke anything', () => {
@@ -160,12 +191,13 @@ describe('permissions', () => {
     ])
   })
 
-  it('name `*` as a resource for X-Ray and in the policy of the encryption key only', () => {
+  it('name `*` as a resource for X-Ray and in the policies of the encryption keys only', () => {
     const everything = [...walk(production.resources)].filter(
       ([path, value]) => /\/Resource(\/\d+)?$/.test(path) && value === '*',
     )
     expect(everything.map(([path]) => path.replace(/[0-9A-F]{8}(?=\/)/, '').replace(/\/\d+/g, ''))).toEqual([
       '/SwitchboardSigningKeyEncryptionKey/Properties/KeyPolicy/Statement/Resource',
+      '/SwitchboardSlotSecretsEncryptionKey/Properties/KeyPolicy/Statement/Resource',
       '/SwitchboardResolveRoleDefaultPolicy/Properties/PolicyDocument/Statement/Resource',
       '/SwitchboardRotateRoleDefaultPolicy/Properties/PolicyDocument/Statement/Resource',
     ])

@@ -3,6 +3,7 @@ import { Match } from 'aws-cdk-lib/assertions'
 import { ArnPrincipal } from 'aws-cdk-lib/aws-iam'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { describe, expect, it } from 'vitest'
+import { parseMessage } from '../../shared/store/queue.ts'
 import { aVpc, named, type Resource, rendered, type Synthesized, synthesize, walk } from './stack.ts'
 
 const production = synthesize()
@@ -31,14 +32,34 @@ describe('tables', () => {
   const keys = ({ Properties }: Resource) =>
     Properties.KeySchema.map(({ AttributeName, KeyType }: Record<string, string>) => `${KeyType} ${AttributeName}`)
 
-  it('are the directory, the leases and the access, each with its keys', () => {
+  it('are the directory, the leases, the access and the credentials, each with its keys', () => {
     expect(Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, keys(table)]))).toEqual({
       TablesDirectory: ['HASH pk', 'RANGE sk'],
       TablesLeases: ['HASH principal', 'RANGE lease'],
       TablesAccess: ['HASH cluster', 'RANGE principal'],
+      TablesCredentials: ['HASH cluster', 'RANGE principal'],
     })
     for (const { Properties } of Object.values(tables))
       for (const { AttributeType } of Properties.AttributeDefinitions) expect(AttributeType).toBe('S')
+  })
+
+  it('find what is due by a sparse index of keys alone', () => {
+    const indexed = Object.entries(tables).filter(([, { Properties }]) => 'GlobalSecondaryIndexes' in Properties)
+    expect(indexed.map(([name, { Properties }]) => [name, Properties.GlobalSecondaryIndexes])).toEqual([
+      [
+        'TablesCredentials',
+        [
+          {
+            IndexName: 'due',
+            KeySchema: [
+              { AttributeName: 'shard', KeyType: 'HASH' },
+              { AttributeName: 'dueAt', KeyType: 'RANGE' },
+            ],
+            Projection: { ProjectionType: 'KEYS_ONLY' },
+          },
+        ],
+      ],
+    ])
   })
 
   it('are all encrypted with a KMS key and paid by the request', () => {
@@ -48,12 +69,25 @@ describe('tables', () => {
     }
   })
 
+  it('find the credentials that are due by an index of those that wait, which holds no more than their keys', () => {
+    expect(tables.TablesCredentials?.Properties.GlobalSecondaryIndexes).toEqual([
+      {
+        IndexName: 'due',
+        KeySchema: [
+          { AttributeName: 'shard', KeyType: 'HASH' },
+          { AttributeName: 'dueAt', KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'KEYS_ONLY' },
+      },
+    ])
+  })
+
   it('can be restored to any point in time where they hold what cannot be computed again', () => {
     const restorable = Object.entries(tables).filter(
       ([, { Properties }]) =>
         Properties.Replicas[0].PointInTimeRecoverySpecification?.PointInTimeRecoveryEnabled === true,
     )
-    expect(restorable.map(([name]) => name)).toEqual(['TablesDirectory', 'TablesAccess'])
+    expect(restorable.map(([name]) => name)).toEqual(['TablesDirectory', 'TablesAccess', 'TablesCredentials'])
   })
 
   it('let ended leases go, and nothing else', () => {
@@ -68,8 +102,8 @@ describe('tables', () => {
       Object.values(of.ofType('AWS::DynamoDB::GlobalTable')).map(
         ({ Properties }) => Properties.Replicas[0].DeletionProtectionEnabled,
       )
-    expect(protection(production)).toEqual([true, true, true])
-    expect(protection(development)).toEqual([false, false, false])
+    expect(protection(production)).toEqual([true, true, true, true])
+    expect(protection(development)).toEqual([false, false, false, false])
   })
 })
 
@@ -88,7 +122,7 @@ describe('deleting the stack', () => {
       'AWS::Logs::LogGroup': ['Retain', 'Retain'],
       'AWS::SQS::Queue': ['Delete', 'Delete'],
     })
-    expect(policies(production).filter(([, deletion]) => deletion === 'Retain')).toHaveLength(3 + 1 + 1 + 3)
+    expect(policies(production).filter(([, deletion]) => deletion === 'Retain')).toHaveLength(4 + 2 + 1 + 3)
   })
 
   it('leaves nothing behind in development', () => {
@@ -107,7 +141,8 @@ describe('signing keys', () => {
   it('are encrypted with a key of their own, which KMS rotates', () => {
     const Properties = production.properties('AWS::SecretsManager::Secret')
     expect(rendered(Properties.KmsKeyId)).toBe('<SigningKeyEncryptionKey.Arn>')
-    expect(production.properties('AWS::KMS::Key').EnableKeyRotation).toBe(true)
+    for (const { Properties: key } of Object.values(production.ofType('AWS::KMS::Key')))
+      expect(key.EnableKeyRotation).toBe(true)
   })
 
   it('and every other secret stay out of the template', () => {
@@ -122,11 +157,13 @@ describe('the queue', () => {
   const queues = production.ofType('AWS::SQS::Queue')
   const rotateTimeout = production.properties('AWS::Lambda::Function', 'RotateFunction').Timeout
 
-  it('keeps order within a group, in the queue and among the dead letters, and drops no equal message', () => {
-    for (const { Properties } of Object.values(queues)) {
-      expect(Properties.FifoQueue).toBe(true)
-      expect(Properties.ContentBasedDeduplication).not.toBe(true)
-    }
+  it('keeps order within a group, in the queue and among the dead letters', () => {
+    for (const { Properties } of Object.values(queues)) expect(Properties.FifoQueue).toBe(true)
+  })
+
+  it('tells messages by their content where they have no id of their own, as the sweeps of the scheduler', () => {
+    const told = Object.entries(queues).filter(([, { Properties }]) => Properties.ContentBasedDeduplication === true)
+    expect(told.map(([name]) => name)).toEqual(['WorkQueue'])
   })
 
   it('is encrypted and refuses requests without TLS', () => {
@@ -178,6 +215,37 @@ describe('the queue', () => {
   })
 })
 
+describe('the schedule', () => {
+  it('asks once a minute to look what is due, in a group of its own, each time with other words', () => {
+    const { Target, ...schedule } = production.properties('AWS::Scheduler::Schedule', 'SweepSchedule')
+    expect(schedule).toEqual({
+      Description: expect.any(String),
+      ScheduleExpression: 'rate(1 minute)',
+      FlexibleTimeWindow: { Mode: 'OFF' },
+    })
+    expect({ ...Target, Arn: rendered(Target.Arn), RoleArn: rendered(Target.RoleArn) }).toEqual({
+      Arn: '<WorkQueue.Arn>',
+      RoleArn: '<SweepRole.Arn>',
+      Input: '{"kind":"sweep","scheduledAt":"<aws.scheduler.scheduled-time>"}',
+      SqsParameters: { MessageGroupId: 'sweep' },
+      RetryPolicy: { MaximumRetryAttempts: 2, MaximumEventAgeInSeconds: 60 },
+    })
+    expect(parseMessage(Target.Input)).toMatchObject({ kind: 'sweep' })
+  })
+
+  it('acts as a role that only the scheduler of this account may take', () => {
+    const { Statement } = production.properties('AWS::IAM::Role', 'SweepRole').AssumeRolePolicyDocument
+    expect(Statement).toEqual([
+      {
+        Effect: 'Allow',
+        Action: 'sts:AssumeRole',
+        Principal: { Service: 'scheduler.amazonaws.com' },
+        Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+      },
+    ])
+  })
+})
+
 describe('functions', () => {
   const functions = production.ofType('AWS::Lambda::Function')
 
@@ -202,20 +270,23 @@ describe('functions', () => {
   })
 
   it('are told what they need and nothing else', () => {
-    const ours = { DIRECTORY_TABLE: '<TablesDirectory>', ACCESS_TABLE: '<TablesAccess>', QUEUE_URL: '<WorkQueue>' }
     const both = {
-      ...ours,
+      DIRECTORY_TABLE: '<TablesDirectory>',
+      ACCESS_TABLE: '<TablesAccess>',
+      LEASES_TABLE: '<TablesLeases>',
+      CREDENTIALS_TABLE: '<TablesCredentials>',
+      QUEUE_URL: '<WorkQueue>',
+      ISSUER_URL: '<Api.ApiEndpoint>',
       SIGNING_KEY_SECRET_ARN: '<SigningKeySecret.Id>',
+      SIGNING_KEY_TIMES: '{}',
       NODE_OPTIONS: '--enable-source-maps',
     }
     expect(environments(production)).toEqual({
       ResolveFunction: {
         ...both,
-        ISSUER_URL: '<Api.ApiEndpoint>',
-        LEASES_TABLE: '<TablesLeases>',
         DEVELOPMENT: 'false',
       },
-      RotateFunction: both,
+      RotateFunction: { ...both, SLOT_SECRETS_KEY_ARN: '<SlotSecretsEncryptionKey.Arn>' },
     })
   })
 
@@ -283,11 +354,13 @@ describe('outputs', () => {
       DirectoryTableName: '<TablesDirectory>',
       LeasesTableName: '<TablesLeases>',
       AccessTableName: '<TablesAccess>',
+      CredentialsTableName: '<TablesCredentials>',
       QueueUrl: '<WorkQueue>',
       DeadLetterQueueUrl: '<WorkDeadLetters>',
       OperatorRoleArn: '<OperatorRole.Arn>',
       ResolveLogGroupName: '<ResolveLogs>',
       SigningKeySecretArn: '<SigningKeySecret.Id>',
+      SigningKeyTimes: '{}',
     })
   })
 })
@@ -327,6 +400,17 @@ describe('props', () => {
   it('fail for an issuer URL without TLS that leaves the machine, in development too', () => {
     expect(() => synthesize({ issuerUrl: 'http://switchboard.acme.com', development: true })).toThrow('loopback')
     expect(() => synthesize({ issuerUrl: 'http://127.0.0.1.acme.com', development: true })).toThrow('loopback')
+  })
+
+  it('tell both functions the times of the signing keys, and only whole seconds', () => {
+    const monthly = environments(synthesize({ signingKeys: { everySeconds: 2_592_000, brokerRefreshSeconds: 600 } }))
+    for (const name of ['ResolveFunction', 'RotateFunction'])
+      expect(JSON.parse(monthly[name]?.SIGNING_KEY_TIMES ?? '')).toEqual({
+        everySeconds: 2_592_000,
+        brokerRefreshSeconds: 600,
+      })
+    for (const wrong of [-1, 0.5, Number.NaN])
+      expect(() => synthesize({ signingKeys: { everySeconds: wrong } })).toThrow('`signingKeys.everySeconds`')
   })
 
   it('put rotate into the VPC, with a group that a cluster can let in, and resolve not', () => {

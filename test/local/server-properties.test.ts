@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { renderServerProperties } from '../../local/kafka/server-properties.ts'
 
-const lines = renderServerProperties({
+const cluster = {
   name: 'payments',
   dataDirectory: '/run/data',
   keystoreFile: '/run/keystore.pem',
@@ -9,7 +9,8 @@ const lines = renderServerProperties({
   ports: { inside: 1, outside: 2, internal: 3, controller: 4 },
   passwords: { broker: 'b', admin: 'a' },
   issuerUrl: 'http://127.0.0.1:9',
-}).split('\n')
+}
+const lines = renderServerProperties(cluster).split('\n')
 
 test('a cluster allows nothing that no ACL allows', () => {
   expect(lines).toContain('allow.everyone.if.no.acl.found=false')
@@ -27,4 +28,10 @@ test('clients and brokers have listeners of their own, and none is open without 
     'listener.security.protocol.map=INSIDE:SASL_PLAINTEXT,OUTSIDE:SASL_SSL,INTERNAL:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT',
   )
   expect(lines.find((line) => line.startsWith('advertised.listeners='))).not.toContain('CONTROLLER')
+})
+
+test('a cluster reads our keys as often as Kafka does, unless a test scales time', () => {
+  const refresh = 'sasl.oauthbearer.jwks.endpoint.refresh.ms'
+  expect(lines.find((line) => line.startsWith(refresh))).toBeUndefined()
+  expect(renderServerProperties({ ...cluster, jwksRefreshMs: 5_000 }).split('\n')).toContain(`${refresh}=5000`)
 })

@@ -29,6 +29,7 @@ beforeEach(() => {
     { read },
     () => new Date(time),
     (error) => void stale.push(error),
+    300,
   )
 })
 

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Policy } from '../../shared/domain/policy.ts'
+import type { Revocation } from '../../shared/domain/revocation.ts'
 import { createDirectoryCache, type DirectoryCache } from '../../shared/store/directory-cache.ts'
 import { createMemoryDirectoryStore } from '../../shared/store/memory.ts'
-import { aPolicy } from '../fixtures/policies.ts'
+import { aPolicy, revoked } from '../fixtures/policies.ts'
 
 let store: ReturnType<typeof createMemoryDirectoryStore>
 let cache: DirectoryCache
@@ -12,7 +13,7 @@ let pointerReads: number
 let policyReads: number
 let stale: unknown[]
 
-const publish = async (policy: Policy | undefined, denied: readonly string[] = []): Promise<string | undefined> => {
+const publish = async (policy: Policy | undefined, denied: readonly Revocation[] = []): Promise<string | undefined> => {
   const { revision } = await store.readPointer()
   const hash = policy === undefined ? undefined : await store.writePolicy(policy)
   await store.swapPointer(revision, { policy: hash, next: undefined, denied })
@@ -72,9 +73,9 @@ describe('the directory in memory', () => {
   it('follows the deny list without reading the policy again', async () => {
     await publish(granting('a'))
     await cache.current()
-    await publish(granting('a'), ['a'])
+    await publish(granting('a'), [revoked('a')])
     pass(5)
-    expect((await cache.current()).denied).toEqual(['a'])
+    expect((await cache.current()).denied).toEqual([revoked('a')])
     expect(policyReads).toBe(1)
   })
 
@@ -103,9 +104,9 @@ describe('the directory in memory', () => {
   it('is looked at again as soon as the clock was set back, so that a revocation is no later', async () => {
     await publish(granting('a'))
     await cache.current()
-    await publish(granting('a'), ['a'])
+    await publish(granting('a'), [revoked('a')])
     pass(-120)
-    expect((await cache.current()).denied).toEqual(['a'])
+    expect((await cache.current()).denied).toEqual([revoked('a')])
     failing = true
     pass(-120)
     await expect(cache.current()).rejects.toMatchObject({ code: 'unavailable' })

@@ -93,7 +93,7 @@ test('releasing tries again when it meets another write', async () => {
 test('renewing tries again when it meets another write', async () => {
   const { store, requests } = await scripted([busy, done, busy, done])
 
-  expect(await store.renew(lease, now)).toBe(true)
+  expect(await store.renew(lease, now)).toBe('renewed')
   expect(await store.renewUnchanged(unchanged, now)).toBe(true)
   expect(requests()).toBe(4)
 })

@@ -1,11 +1,14 @@
 import {
   createMemoryAccessStore,
+  createMemoryCredentialStore,
   createMemoryDirectoryStore,
   createMemoryLeaseStore,
   type StoredPolicy,
 } from '../../shared/store/memory.ts'
 import { testAccessStore } from '../contracts/access-store.contract.ts'
+import { testCredentialStore } from '../contracts/credential-store.contract.ts'
 import { testDirectoryStore } from '../contracts/directory-store.contract.ts'
+import { testLeaseSlots } from '../contracts/lease-slots.contract.ts'
 import { testLeaseStore } from '../contracts/lease-store.contract.ts'
 
 testDirectoryStore('memory', async () => {
@@ -31,4 +34,11 @@ testDirectoryStore('memory', async () => {
 
 testLeaseStore('memory', async () => createMemoryLeaseStore())
 
+testLeaseSlots('memory', async () => {
+  const credentials = createMemoryCredentialStore()
+  return { leases: createMemoryLeaseStore(credentials), credentials }
+})
+
 testAccessStore('memory', async () => createMemoryAccessStore())
+
+testCredentialStore('memory', async () => createMemoryCredentialStore())

@@ -28,11 +28,15 @@ const applyAccess = 'functions/rotate/apply-access.ts'
 const leaseStore = 'shared/store/lease-store.ts'
 const directoryStore = 'shared/store/directory-store.ts'
 const accessStore = 'shared/store/access-store.ts'
+const signingKey = 'shared/domain/signing-key.ts'
+const signingKeyStore = 'shared/secrets/signing-key-store.ts'
+const rotateSigningKeys = 'functions/rotate/rotate-signing-keys.ts'
 const keepFresh = 'sdk/js/src/lib/keep-fresh.ts'
 
 const whoTests = ['test/identity', 'test/domain']
 const ruleTests = ['test/domain']
 const resolveTests = ['test/functions']
+const keyTests = ['test/secrets', 'test/functions/rotate']
 const storeTests = ['test/store', 'test/contracts']
 
 /** An error that a check throws is taken for a yes. */
@@ -179,7 +183,7 @@ const anyGrant =
 const decisionMutations: readonly Mutation[] = [
   {
     name: 'rule 1: the deny list is not looked at',
-    edits: [{ file: decide, find: 'if (denied.includes(principal.name))', replace: "if (principal.name === '')" }],
+    edits: [{ file: decide, find: 'if (isRevoked(denied, principal.name))', replace: "if (principal.name === '')" }],
     tests: ruleTests,
   },
   {
@@ -528,7 +532,7 @@ const resolveMutations: readonly Mutation[] = [
     edits: [
       {
         file: resolve,
-        find: "intent.lease === undefined ? await leases.create(lease, maximum, now) : 'exists'",
+        find: "intent.lease === undefined ? await leases.create(lease, maximum, now, checks) : 'exists'",
         replace: "intent.lease === undefined ? 'created' : 'exists'",
       },
     ],
@@ -536,7 +540,7 @@ const resolveMutations: readonly Mutation[] = [
   },
   {
     name: 'resolve hands out more leases than the cap',
-    edits: [{ file: resolve, find: "if (outcome === 'capped')", replace: 'if (outcome === undefined)' }],
+    edits: [{ file: resolve, find: "if (created === 'capped')", replace: 'if (created === undefined)' }],
     tests: resolveTests,
   },
   {
@@ -544,8 +548,8 @@ const resolveMutations: readonly Mutation[] = [
     edits: [
       {
         file: resolve,
-        find: "if (outcome === 'exists' && !(await leases.renew(lease, now))) throw noSuchLease()",
-        replace: "if (outcome === 'exists') await leases.renew(lease, now)",
+        find: "if (outcome === 'absent') throw noSuchLease()",
+        replace: '',
       },
     ],
     tests: resolveTests,
@@ -560,6 +564,49 @@ const resolveMutations: readonly Mutation[] = [
       },
     ],
     tests: resolveTests,
+  },
+  {
+    name: 'a slot that changed hands is handed out all the same',
+    edits: [{ file: resolve, find: "if (recorded === 'stale') return", replace: 'if (recorded === undefined) return' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'a lease lets go of a slot before its clients have moved',
+    edits: [
+      {
+        file: 'shared/domain/lease-slots.ts',
+        find: 'works.some(({ slot }) => slot === moved) ?',
+        replace: 'works.length > 1 ?',
+      },
+    ],
+    tests: [...resolveTests, 'test/domain/lease-slots.test.ts'],
+  },
+  {
+    name: 'a renewal takes a slot for one that is not its own any more',
+    edits: [
+      {
+        file: 'shared/domain/lease-slots.ts',
+        find: 'mayKeep(credential, slot) && credential.slots[slot].generation === generation',
+        replace: 'mayKeep(credential, slot)',
+      },
+    ],
+    tests: ['test/domain/lease-slots.test.ts'],
+  },
+  {
+    name: 'a password is remembered after it was told anew',
+    edits: [
+      {
+        file: 'functions/resolve/stored-credentials.ts',
+        find: ', credential.slots[slot].toldAt.getTime()]',
+        replace: ']',
+      },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'a fenced slot keeps its access',
+    edits: [{ file: 'shared/domain/kafka-users.ts', find: "['absent', 'fenced']", replace: "['absent']" }],
+    tests: ['test/domain/kafka-users.test.ts'],
   },
   {
     name: 'a topic that does not exist is waited for for ever',
@@ -699,7 +746,7 @@ const rotateMutations: readonly Mutation[] = [
   },
   {
     name: 'rotate leaves a denied principal its access',
-    edits: [{ file: applyAccess, find: 'denied.includes(principal)', replace: "principal === ''" }],
+    edits: [{ file: applyAccess, find: 'isRevokedOn(denied, principal, clusterName)', replace: "principal === ''" }],
     tests: resolveTests,
   },
   {
@@ -739,12 +786,99 @@ const rotateMutations: readonly Mutation[] = [
     name: 'a second `ensure-keys` replaces the signing key',
     edits: [
       {
-        file: 'shared/secrets/signing-key-store.ts',
-        find: 'if ((await read()) !== undefined) return false',
-        replace: 'if ((await read()) === null) return false',
+        file: signingKeyStore,
+        find: '    ensure: async (generation, now) => {\n      if ((await readSecret()) !== undefined) return false',
+        replace: '    ensure: async (generation, now) => {\n      if ((await readSecret()) === null) return false',
       },
     ],
-    tests: ['test/secrets', 'test/functions', 'test/e2e/signing-key.test.ts'],
+    tests: keyTests,
+  },
+  {
+    name: 'a signing key signs before every broker has read it',
+    edits: [
+      { file: rotateSigningKeys, find: 'kids === undefined || !isSettled', replace: 'isSettled && kids === undefined' },
+    ],
+    tests: keyTests,
+  },
+  {
+    name: 'a signing key leaves the JWKS while its tokens live',
+    edits: [
+      { file: rotateSigningKeys, find: 'work.unlessLeased && !isRetired(', replace: "slot === 'a' && !isRetired(" },
+    ],
+    tests: keyTests,
+  },
+  {
+    name: 'a signing key is believed to sign before the secret says so',
+    edits: [
+      {
+        file: rotateSigningKeys,
+        find: "if ((await keys.activate(slot, generation)) === 'lost')",
+        replace: 'if (keys === undefined)',
+      },
+    ],
+    tests: keyTests,
+  },
+  {
+    name: 'a rotation removes the key that signs',
+    edits: [
+      { file: signingKeyStore, find: '          kid === secret.active || kept.some(', replace: '          kept.some(' },
+    ],
+    tests: keyTests,
+  },
+  {
+    name: 'the next signing key is made again whenever it is asked for',
+    edits: [
+      {
+        file: signingKeyStore,
+        find: "if (find(secret, slot, generation) !== undefined) return 'done'",
+        replace: "if (find(secret, slot, generation) === null) return 'done'",
+      },
+    ],
+    tests: keyTests,
+  },
+  {
+    name: 'a stolen signing key is still published after it was replaced',
+    edits: [
+      {
+        file: signingKeyStore,
+        find: '      await write({ active: key.kid, keys: [key] })\n      return true',
+        replace: '      await write({ active: key.kid, keys: [...(secret?.keys ?? []), key] })\n      return true',
+      },
+    ],
+    tests: keyTests,
+  },
+  {
+    name: 'the same message replaces the signing keys again',
+    edits: [
+      {
+        file: signingKeyStore,
+        find: 'if (!ring?.keys.some(({ kid }) => kids.includes(kid))) return false',
+        replace: 'if (ring === undefined || kids.length === 0) return false',
+      },
+    ],
+    tests: keyTests,
+  },
+  {
+    name: 'a lost state of the signing keys is never found again',
+    edits: [
+      {
+        file: rotateSigningKeys,
+        find: 'if (before !== undefined && isExplained(before, ring)) return isNew',
+        replace: 'if (before !== undefined) return isNew',
+      },
+    ],
+    tests: keyTests,
+  },
+  {
+    name: 'the clock of the signing keys forgets how often resolve reads them',
+    edits: [
+      {
+        file: signingKey,
+        find: '    given.readEverySeconds + given.jwksMaxAgeSeconds +',
+        replace: '    given.jwksMaxAgeSeconds +',
+      },
+    ],
+    tests: ['test/domain', ...keyTests],
   },
 ]
 
@@ -1073,7 +1207,7 @@ const inputMutations: readonly Mutation[] = [
 const tokenMutations: readonly Mutation[] = [
   {
     name: 'rule 1: a denied principal gets tokens',
-    edits: [{ file: reach, find: 'if (denied.includes(principal.name))', replace: 'if (denied.includes(reach.name))' }],
+    edits: [{ file: reach, find: 'if (isRevoked(denied, principal.name))', replace: 'if (denied.length < 0)' }],
     tests: resolveTests,
   },
   {
@@ -1209,7 +1343,7 @@ const servicegwMutations: readonly Mutation[] = [
   },
   {
     name: 'ancestor: an answer before its access is on the cluster',
-    edits: [{ file: servicegw, find: '    await requireAccess({ cluster,', replace: '    void ({ cluster,' }],
+    edits: [{ file: servicegw, find: '    await requireAccess(\n', replace: '    void (\n' }],
     tests: servicegwTests,
   },
   {
@@ -1217,8 +1351,8 @@ const servicegwMutations: readonly Mutation[] = [
     edits: [
       {
         file: servicegw,
-        find: '    if ((await leases.keep(lease, maximum, now))',
-        replace: '    if (maximum < 0 && (await leases.keep(lease, maximum, now))',
+        find: 'const outcome = await leases.keep(lease, maximum, now, checks)',
+        replace: "const outcome = maximum < 0 ? await leases.keep(lease, maximum, now, checks) : 'kept'",
       },
     ],
     tests: servicegwTests,
@@ -1236,7 +1370,7 @@ const servicegwMutations: readonly Mutation[] = [
   },
   {
     name: 'ancestor: every poll goes to the lease store',
-    edits: [{ file: servicegw, find: 'if (age >= 0 && age < keepEveryMs) return', replace: 'if (age < 0) return' }],
+    edits: [{ file: servicegw, find: 'return age >= 0 && age < keepEveryMs', replace: 'return age < 0' }],
     tests: servicegwTests,
   },
   {
@@ -1258,7 +1392,13 @@ const servicegwMutations: readonly Mutation[] = [
   },
   {
     name: 'ancestor: what is stored is made from a secret',
-    edits: [{ file: servicegw, find: "tagOf(bodyWith(''))", replace: 'tagOf(bodyWith(request.clientSecret))' }],
+    edits: [
+      {
+        file: servicegw,
+        find: "tagOf(bodyWith(loginWith('')))",
+        replace: 'tagOf(bodyWith(loginWith(request.clientSecret)))',
+      },
+    ],
     tests: servicegwTests,
   },
   {
@@ -1506,7 +1646,7 @@ const fileMutations: readonly Mutation[] = [
   },
   {
     name: 'a 304 keeps a file that was asked for in another way',
-    edits: [{ file: resolve, find: '[selected, request.form.variant]', replace: '[selected]' }],
+    edits: [{ file: resolve, find: '[selected.settings, selected.variant]', replace: '[selected.settings]' }],
     tests: resolveTests,
   },
   {
@@ -1526,7 +1666,129 @@ const fileMutations: readonly Mutation[] = [
   },
 ]
 
+const revocation = 'shared/domain/revocation.ts'
+const revokeCommand = 'cli/revoke.ts'
+const census = 'shared/domain/credential-census.ts'
+
+const operationsMutations: readonly Mutation[] = [
+  {
+    name: 'rule 4: whoever is revoked on a cluster gets in there by what it asks for',
+    edits: [
+      { file: decide, find: 'if (isRevokedOn(denied, principal.name, name))', replace: 'if (denied.length < 0)' },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'rule 4: whoever is revoked on a cluster gets tokens for it',
+    edits: [{ file: reach, find: 'if (isRevokedOn(denied, principal.name, name))', replace: 'if (denied.length < 0)' }],
+    tests: resolveTests,
+  },
+  {
+    name: 'whoever is revoked everywhere keeps access to each cluster',
+    edits: [
+      {
+        file: revocation,
+        find: '(each.cluster === undefined || each.cluster === cluster)',
+        replace: 'each.cluster === cluster',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'a revocation on one cluster is one everywhere',
+    edits: [
+      {
+        file: revocation,
+        find: '=> each.principal === principal && each.cluster === undefined)',
+        replace: '=> each.principal === principal)',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'after a restore resolve believes that the access is still there',
+    edits: [
+      { file: requireAccess, find: 'ready.has(remembered)', replace: 'ready.has(question)' },
+      { file: requireAccess, find: 'ready.add(remembered)', replace: 'ready.add(question)' },
+    ],
+    tests: resolveTests,
+  },
+  {
+    name: 'a revocation queues its work before resolve refuses',
+    edits: [
+      {
+        file: revokeCommand,
+        find: '  const { changed } = await changeDenied(directories, (denied) => withRevocation(denied, revocation))\n',
+        replace:
+          '  await queueWork(principal, await readHeld(principal, clusters, deps), deps)\n  const { changed } = await changeDenied(directories, (denied) => withRevocation(denied, revocation))\n',
+      },
+    ],
+    tests: ['test/cli'],
+  },
+  {
+    name: 'a revocation takes users away before their access',
+    edits: [
+      {
+        file: revokeCommand,
+        find: '  for (const { cluster, isManaged, access } of held)\n',
+        replace:
+          "  for (const { cluster, credential } of held)\n    if (credential !== undefined) await queue.send({ kind: 'credential', cluster, principal })\n  for (const { cluster, isManaged, access } of held)\n",
+      },
+    ],
+    tests: ['test/cli'],
+  },
+  {
+    name: 'a revocation calls access gone that rotate has yet to look at',
+    edits: [
+      {
+        file: revokeCommand,
+        find: 'after.acls.length === 0 && isNewer(before, after)',
+        replace: 'after.acls.length === 0',
+      },
+    ],
+    tests: ['test/cli'],
+  },
+  {
+    name: 'a revocation forgets the leases of the seconds before it is known',
+    edits: [{ file: revokeCommand, find: '  if (untilRefused > 0) await wait(untilRefused)\n', replace: '' }],
+    tests: ['test/cli'],
+  },
+  {
+    name: 'a dead letter is removed before it is queued again',
+    edits: [
+      {
+        file: 'cli/redrive.ts',
+        find: '      await queue.send(message)\n      await deadLetters.remove(receiptHandle)\n',
+        replace: '      await deadLetters.remove(receiptHandle)\n      await queue.send(message)\n',
+      },
+    ],
+    tests: ['test/cli'],
+  },
+  {
+    name: 'a credential that nobody comes for is not overdue',
+    edits: [{ file: census, find: 'if (dueAt !== undefined && isLate(dueAt, lateSeconds)) return true', replace: '' }],
+    tests: ruleTests,
+  },
+  {
+    name: 'a credential that fails for ever is not stuck',
+    edits: [{ file: census, find: 'if (isStuck(credential, context.policy)) stuck += 1', replace: '' }],
+    tests: ruleTests,
+  },
+  {
+    name: 'failures of each reason are in no sum',
+    edits: [
+      {
+        file: 'shared/telemetry.ts',
+        find: "dimension !== undefined && isSum ? [['service'], ...dimensions] : dimensions",
+        replace: 'isSum ? dimensions : dimensions',
+      },
+    ],
+    tests: ['test/telemetry.test.ts'],
+  },
+]
+
 export const mutations: readonly Mutation[] = [
+  ...operationsMutations,
   ...identityMutations,
   ...decisionMutations,
   ...accessMutations,

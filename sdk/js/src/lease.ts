@@ -39,6 +39,11 @@ export type LeaseEvent =
   | { readonly type: 'waiting'; readonly error: Error; readonly retryInMs: number }
   /** Renewed; `changed` says whether anything but tokens and times is different. */
   | { readonly type: 'renewed'; readonly changed: boolean; readonly expiresAt: Date }
+  /**
+   * Clients of this cluster have to be made anew with `lease.connection(cluster)`: it is another Kafka user now, or the
+   * channels are elsewhere. Those that run go on for as long as the lease is renewed and they are held.
+   */
+  | { readonly type: 'replaced'; readonly cluster: string }
   /** Not renewed; clients go on with what they hold, and the lease tries again in `retryInMs`. */
   | { readonly type: 'renewal_failed'; readonly error: Error; readonly retryInMs: number }
 
@@ -102,19 +107,34 @@ export type Connection = {
   readonly producer: Properties | undefined
   /** Kafka's own names; only when the intent consumes. */
   readonly consumer: Properties | undefined
-  readonly credential: {
-    readonly kind: 'jwt'
-    /** End of the token held now. */
-    readonly expiresAt: Date
-  }
+  readonly credential:
+    | {
+        readonly kind: 'jwt'
+        /** End of the token held now. */
+        readonly expiresAt: Date
+      }
+    /** A user that the cluster has on record; another `slot` is another user. */
+    | {
+        readonly kind: 'scram'
+        readonly mechanism: 'SCRAM-SHA-512'
+        readonly username: string
+        readonly slot: string
+        /** It does not end by itself. */
+        readonly expiresAt?: undefined
+      }
   /**
    * The newest token. A token that is over is never returned: the call waits for a renewal, for at most 4 seconds.
    *
    * It answers at once, without a promise, as long as the token held is good.
    *
-   * @throws {SwitchboardError} `credential_ended` (try again), `lease_closed`
+   * @throws {SwitchboardError} `credential_ended` (try again), `lease_closed`, `unsupported` with a stored credential
    */
   readonly token: () => string | Promise<string>
+  /**
+   * The password of a stored credential; the same for the life of this object.
+   * @throws {SwitchboardError} `unsupported` with tokens
+   */
+  readonly password: () => string
   /**
    * The topic of a channel.
    * @throws {SwitchboardError} `unknown_channel`
@@ -138,6 +158,14 @@ export type Lease = {
    * @throws {SwitchboardError} `unknown_cluster`
    */
   readonly connection: (cluster?: string) => Connection
+  /**
+   * Says that a client runs with the credential of this connection, until what is returned is called. A stored credential
+   * is not taken away from a client that is held; when no client holds an earlier one any more, Switchboard is told.
+   * `keepClient` does this by itself.
+   */
+  readonly hold: (connection: Connection) => () => void
+  /** Calls `listener` when the clients of a cluster have to be made anew; ends with what is returned. */
+  readonly onReplaced: (listener: (cluster: string) => void) => () => void
   /** Ends renewal. Clients made with this lease go on until their token ends. */
   readonly close: () => void
 }

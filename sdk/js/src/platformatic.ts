@@ -86,7 +86,12 @@ const refuseBadToken: NonNullable<SASLOptions['authBytesValidator']> = (authByte
   callback(refusalOf(authBytes) ?? null, authBytes)
 
 const saslOf = (connection: Connection): SASLOptions => {
-  choiceOf(connection.properties, 'sasl.mechanism', { OAUTHBEARER: true })
+  const { credential, properties } = connection
+  if (credential.kind === 'scram') {
+    choiceOf(properties, 'sasl.mechanism', { [credential.mechanism]: true })
+    return { mechanism: credential.mechanism, username: credential.username, password: connection.password }
+  }
+  choiceOf(properties, 'sasl.mechanism', { OAUTHBEARER: true })
   return { mechanism: 'OAUTHBEARER', token: connection.token, authBytesValidator: refuseBadToken }
 }
 

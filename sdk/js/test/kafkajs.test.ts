@@ -46,6 +46,7 @@ const authenticate = async (sasl: Kafkajs['client']['sasl'], answer = ''): Promi
     const bytes = await exchange.response?.decode(Buffer.concat([length, Buffer.from(answer)]))
     exchange.response?.parse(bytes ?? Buffer.alloc(0))
   }
+  if (!('authenticationProvider' in sasl)) throw new Error('expected a provider of ours')
   const provider = sasl.authenticationProvider({ saslAuthenticate } as never)
   await provider.authenticate()
   expect(sent.readInt32BE()).toBe(sent.length - 4)

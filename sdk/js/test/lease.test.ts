@@ -372,8 +372,8 @@ describe('a malformed answer', () => {
   })
 
   test('with a credential of another kind is unsupported', async () => {
-    await start(() => ({ status: 200, body: credential({ kind: 'scram' }) }))
-    expect(await failure(open())).toMatchObject({ code: 'unsupported', message: expect.stringContaining('`scram`') })
+    await start(() => ({ status: 200, body: credential({ kind: 'api-key' }) }))
+    expect(await failure(open())).toMatchObject({ code: 'unsupported', message: expect.stringContaining('`api-key`') })
   })
 
   test('that does not end is cut off', async () => {

@@ -5,17 +5,21 @@ import { createHandler } from '../../../functions/resolve/handler.ts'
 import { createResolve } from '../../../functions/resolve/resolve.ts'
 import { createRoutes } from '../../../functions/resolve/routes.ts'
 import { createServicegw } from '../../../functions/resolve/servicegw.ts'
+import { createStoredCredentials } from '../../../functions/resolve/stored-credentials.ts'
 import { createIssueToken } from '../../../functions/resolve/token.ts'
 import { createApplyAccess } from '../../../functions/rotate/apply-access.ts'
 import type { Policy } from '../../../shared/domain/policy.ts'
+import type { Revocation } from '../../../shared/domain/revocation.ts'
 import { createAuthenticator } from '../../../shared/identity/authenticator.ts'
 import { createIssuerKeys } from '../../../shared/identity/issuer-keys.ts'
 import type { SigningKeys } from '../../../shared/secrets/signing-key-store.ts'
+import type { SlotSecrets } from '../../../shared/secrets/slot-secrets.ts'
 import type { AccessStore } from '../../../shared/store/access-store.ts'
 import { createDirectoryCache } from '../../../shared/store/directory-cache.ts'
 import type { LeaseStore } from '../../../shared/store/lease-store.ts'
 import {
   createMemoryAccessStore,
+  createMemoryCredentialStore,
   createMemoryDirectoryStore,
   createMemoryLeaseStore,
 } from '../../../shared/store/memory.ts'
@@ -117,6 +121,7 @@ export type SwitchboardOptions = {
   readonly access?: (real: AccessStore) => AccessStore
   readonly send?: (message: Message) => Promise<void>
   readonly signingKeys?: () => Promise<SigningKeys>
+  readonly readSecrets?: (cluster: string, principal: string) => Promise<SlotSecrets | undefined>
 }
 
 /** The resolve function as it is deployed, over memory stores, with rotate's work beside it on a simulated cluster. */
@@ -125,7 +130,10 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
   const clock = () => time
   const telemetry = recordTelemetry()
   const directories = createMemoryDirectoryStore()
-  const realLeases = createMemoryLeaseStore()
+  const credentials = createMemoryCredentialStore()
+  const realLeases = createMemoryLeaseStore(credentials)
+  const secretReads: string[] = []
+  const slotSecrets = new Map<string, SlotSecrets>()
   const realAccess = createMemoryAccessStore()
   const leases = options.leases?.(realLeases) ?? realLeases
   const access = options.access?.(realAccess) ?? realAccess
@@ -134,8 +142,19 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
   const messages: Message[] = []
   const send = options.send ?? (async (message: Message) => void messages.push(message))
   const kafka = simulateKafka()
+  const storedCredentials = createStoredCredentials({
+    credentials,
+    slotSecrets: {
+      read: async (cluster, principal) => {
+        secretReads.push(`${cluster}/${principal}`)
+        return (await options.readSecrets?.(cluster, principal)) ?? slotSecrets.get(`${cluster}/${principal}`) ?? {}
+      },
+    },
+    queue: { send },
+    telemetry,
+  })
 
-  const apply = async (policy: Policy, denied: readonly string[] = []): Promise<void> => {
+  const apply = async (policy: Policy, denied: readonly Revocation[] = []): Promise<void> => {
     const { revision } = await directories.readPointer()
     const hash = await directories.writePolicy(policy)
     await directories.swapPointer(revision, { policy: hash, next: undefined, denied })
@@ -159,6 +178,7 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
         issuerUrl,
         access,
         leases,
+        storedCredentials,
         queue: { send },
         signingKeys,
         telemetry,
@@ -178,6 +198,7 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
         issuerUrl,
         access,
         leases,
+        storedCredentials,
         queue: { send },
         telemetry,
         clock,
@@ -204,6 +225,7 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
   const applyAccess = createApplyAccess({
     directories,
     access: realAccess,
+    credentials,
     openAdmin: kafka.open,
     telemetry: recordTelemetry(),
     clock,
@@ -216,6 +238,11 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
     keys,
     leases: realLeases,
     access: realAccess,
+    credentials,
+    /** What Secrets Manager holds, by `cluster/principal`. */
+    slotSecrets,
+    /** In order: `cluster/principal`. */
+    secretReads,
     directories,
     apply,
     answerTo,

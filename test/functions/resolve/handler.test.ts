@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { aCluster, aPolicy, now } from '../../fixtures/policies.ts'
+import { aCluster, aPolicy, now, revoked } from '../../fixtures/policies.ts'
 import { type Answer, aSwitchboard, created, issuerUrl, ordersPolicy, tokenFor } from './a-switchboard.ts'
 
 type Connection = {
@@ -276,11 +276,30 @@ describe('a refusal', () => {
       await resolve({ consume: ['kafka://acme/a.b'] }),
       await resolve({ consume: [created] }, { as: 'intruder' }),
     ]
-    await apply(ordersPolicy, ['orders-api'])
+    await apply(ordersPolicy, [revoked('orders-api')])
     setTime(10)
+    answers.push(await resolve({ consume: [created] }))
+    await apply(ordersPolicy, [revoked('orders-api', 'main')])
+    setTime(20)
     answers.push(await resolve({ consume: [created] }))
     expect(code(answers[0] as Answer)).toEqual({ status: 403, code: 'access_denied' })
     expect(new Set(answers.map((answer) => JSON.stringify(wire(answer)))).size).toBe(1)
+  })
+
+  it('comes while somebody is revoked, and access that was taken away meanwhile is waited for after a restore', async () => {
+    const { resolve, apply, setTime, prepare } = await aReadySwitchboard()
+    expect((await resolve({ produce: [created] })).status).toBe(200)
+    await apply(ordersPolicy, [revoked('orders-api')])
+    await prepare('orders-api')
+    setTime(10)
+    expect(code(await resolve({ produce: [created] }))).toEqual({ status: 403, code: 'access_denied' })
+
+    await apply(ordersPolicy)
+    setTime(20)
+
+    expect(code(await resolve({ produce: [created] }))).toEqual({ status: 503, code: 'credential_not_ready' })
+    await prepare('orders-api')
+    expect((await resolve({ produce: [created] })).status).toBe(200)
   })
 
   it('names no route, cluster or grant', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Policy, policySchema } from '../../../shared/domain/policy.ts'
 import type { LeaseStore } from '../../../shared/store/lease-store.ts'
-import { aCluster, aPolicy, now } from '../../fixtures/policies.ts'
+import { aCluster, aPolicy, now, revoked } from '../../fixtures/policies.ts'
 import { type Answer, aSwitchboard, issuerUrl, type SwitchboardOptions, tokenFor } from './a-switchboard.ts'
 
 const created = 'kafka://acme/orders/created'
@@ -336,7 +336,7 @@ describe('a defect of the ancestor that is none here:', () => {
     expect(first.headers['lease-id']).toBe(lease?.id)
     expect(lease).toMatchObject({ instance: '/servicegw', clusters: ['main'], channels: [created], expiresAt: 'never' })
 
-    await apply(ancestorPolicy(), ['legacy'])
+    await apply(ancestorPolicy(), [revoked('legacy')])
     setTime(6)
     expect(problemOf(await ask(query))).toEqual(denied)
     expect(telemetry.audits.map(({ outcome, reason, lease: id }) => [outcome, reason, id])).toEqual([

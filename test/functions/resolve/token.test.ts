@@ -3,7 +3,7 @@ import { createLocalJWKSet, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { SwitchboardError } from '../../../shared/domain/errors.ts'
 import type { Policy } from '../../../shared/domain/policy.ts'
-import { aCluster, aPolicy, now } from '../../fixtures/policies.ts'
+import { aCluster, aPolicy, now, revoked } from '../../fixtures/policies.ts'
 import { type Answer, aSwitchboard, issuerUrl, type SwitchboardOptions, tokenFor } from './a-switchboard.ts'
 
 const jwtBearer = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
@@ -464,12 +464,16 @@ describe('a refusal', () => {
     await endpoint.apply(ended)
     endpoint.setTime(20)
     answers.push(await endpoint.asClient(), await endpoint.asClient({ scope: 'kafka:main' }))
-    await endpoint.apply(tokenPolicy(), ['legacy'])
+    await endpoint.apply(tokenPolicy(), [revoked('legacy')])
     endpoint.setTime(30)
     answers.push(await endpoint.asClient(), await endpoint.asClient({ scope: 'kafka:main' }))
     expect(refused(answers[0] as Answer)).toEqual({ status: 400, error: 'invalid_scope' })
-    expect(answers.slice(2)).toEqual([answers[0], answers[1], answers[0], answers[1]])
     expect(endpoint.telemetry.audits.at(-1)).toMatchObject({ rule: 1, reason: 'principal_denied', cluster: 'main' })
+    await endpoint.apply(tokenPolicy(), [revoked('legacy', 'main')])
+    endpoint.setTime(40)
+    answers.push(await endpoint.asClient(), await endpoint.asClient({ scope: 'kafka:main' }))
+    expect(endpoint.telemetry.audits.at(-1)).toMatchObject({ rule: 4, reason: 'denied_on_cluster', cluster: 'main' })
+    expect(answers.slice(2)).toEqual([1, 2, 3].flatMap(() => answers.slice(0, 2)))
   })
 
   it('does not reach a cluster by a route that an earlier one hides', async () => {

@@ -3,12 +3,19 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { type ApplyAccess, createApplyAccess } from '../../../functions/rotate/apply-access.ts'
 import type { Acl } from '../../../shared/domain/access.ts'
 import type { Policy } from '../../../shared/domain/policy.ts'
+import type { Revocation } from '../../../shared/domain/revocation.ts'
 import type { AccessStore } from '../../../shared/store/access-store.ts'
+import type { CredentialStore } from '../../../shared/store/credential-store.ts'
 import type { DirectoryStore } from '../../../shared/store/directory-store.ts'
-import { createMemoryAccessStore, createMemoryDirectoryStore } from '../../../shared/store/memory.ts'
-import { aCluster, aPolicy, now } from '../../fixtures/policies.ts'
+import {
+  createMemoryAccessStore,
+  createMemoryCredentialStore,
+  createMemoryDirectoryStore,
+} from '../../../shared/store/memory.ts'
+import { aCluster, aPolicy, now, revoked } from '../../fixtures/policies.ts'
 import { type RecordedTelemetry, recordTelemetry } from '../../fixtures/recorded-telemetry.ts'
 import { type SimulatedKafka, simulateKafka } from '../../fixtures/simulated-kafka.ts'
+import { aCredential } from '../../fixtures/stored-credentials.ts'
 
 const grantsTo = (...channels: string[]): Policy =>
   aPolicy({ grants: [{ principals: ['orders-api'], produce: channels }] })
@@ -23,11 +30,12 @@ const topicAcl = (name: string, pattern: Acl['pattern'] = 'literal'): Acl => ({
 
 let directories: DirectoryStore
 let access: AccessStore
+let credentials: CredentialStore
 let kafka: SimulatedKafka
 let telemetry: RecordedTelemetry
 let applyAccess: ApplyAccess
 
-const setPointer = async (policy: Policy | undefined, next?: Policy, denied: readonly string[] = []) => {
+const setPointer = async (policy: Policy | undefined, next?: Policy, denied: readonly Revocation[] = []) => {
   const { revision } = await directories.readPointer()
   await directories.swapPointer(revision, {
     policy: policy && (await directories.writePolicy(policy)),
@@ -39,9 +47,17 @@ const setPointer = async (policy: Policy | undefined, next?: Policy, denied: rea
 beforeEach(() => {
   directories = createMemoryDirectoryStore()
   access = createMemoryAccessStore()
+  credentials = createMemoryCredentialStore()
   kafka = simulateKafka(['orders.created', 'payouts.settled'])
   telemetry = recordTelemetry()
-  applyAccess = createApplyAccess({ directories, access, openAdmin: kafka.open, telemetry, clock: () => now })
+  applyAccess = createApplyAccess({
+    directories,
+    access,
+    credentials,
+    openAdmin: kafka.open,
+    telemetry,
+    clock: () => now,
+  })
 })
 
 describe('the access of a principal', () => {
@@ -63,6 +79,46 @@ describe('the access of a principal', () => {
       'sb.orders-api topic:prefixed:write:payouts.',
     ])
     expect((await access.read('main', 'orders-api'))?.policies).toHaveLength(2)
+  })
+
+  it('is that of every slot that works or will, and of no other', async () => {
+    const stored = { ...orders, clusters: { main: aCluster({ auth: ['scram'] }) } }
+    await setPointer(stored)
+    await credentials.write(0, aCredential({ a: { state: 'draining' }, b: {} }), undefined)
+    await applyAccess('main', ['orders-api'])
+    expect(kafka.acls()).toEqual([
+      'sb.orders-api@a topic:prefixed:write:orders.',
+      'sb.orders-api@b topic:prefixed:write:orders.',
+    ])
+    await credentials.write(1, aCredential({ a: { state: 'fenced' }, b: {} }), undefined)
+    await applyAccess('main', ['orders-api'])
+    expect(kafka.acls()).toEqual(['sb.orders-api@b topic:prefixed:write:orders.'])
+    expect((await access.read('main', 'orders-api'))?.acls).toHaveLength(1)
+  })
+
+  it('is that of tokens and of slots while a policy with the one follows a policy with the other', async () => {
+    await credentials.write(0, aCredential({ a: {} }), undefined)
+    const stored = { ...orders, clusters: { main: aCluster({ auth: ['scram'] }) } }
+    await setPointer(orders, stored)
+    await applyAccess('main', ['orders-api'])
+    expect(kafka.acls()).toEqual([
+      'sb.orders-api topic:prefixed:write:orders.',
+      'sb.orders-api@a topic:prefixed:write:orders.',
+    ])
+    await setPointer(stored)
+    await applyAccess('main', ['orders-api'])
+    expect(kafka.acls()).toEqual(['sb.orders-api@a topic:prefixed:write:orders.'])
+  })
+
+  it('is taken from every slot of who was revoked', async () => {
+    await credentials.write(0, aCredential({ a: {} }), undefined)
+    await setPointer({ ...orders, clusters: { main: aCluster({ auth: ['scram'] }) } })
+    await applyAccess('main', ['orders-api'])
+    await setPointer({ ...orders, clusters: { main: aCluster({ auth: ['scram'] }) } }, undefined, [
+      revoked('orders-api'),
+    ])
+    await applyAccess('main', ['orders-api'])
+    expect(kafka.acls()).toEqual([])
   })
 
   it('is written down once where both policies give the same', async () => {
@@ -96,10 +152,21 @@ describe('the access of a principal', () => {
   it('is nothing for a principal on the deny list', async () => {
     await setPointer(orders)
     await applyAccess('main', ['orders-api'])
-    await setPointer(orders, orders, ['orders-api'])
+    await setPointer(orders, orders, [revoked('orders-api')])
     await applyAccess('main', ['orders-api'])
     expect(kafka.acls()).toEqual([])
     expect((await access.read('main', 'orders-api'))?.acls).toEqual([])
+  })
+
+  it('goes from the cluster where a principal is revoked, and stays on others', async () => {
+    await setPointer(orders)
+    await applyAccess('main', ['orders-api'])
+    await setPointer(orders, orders, [revoked('orders-api', 'other')])
+    await applyAccess('main', ['orders-api'])
+    expect(kafka.acls()).toEqual(['sb.orders-api topic:prefixed:write:orders.'])
+    await setPointer(orders, orders, [revoked('orders-api', 'main')])
+    await applyAccess('main', ['orders-api'])
+    expect(kafka.acls()).toEqual([])
   })
 
   it('follows the labels that the principal was seen with', async () => {
@@ -198,7 +265,9 @@ describe('what was asked for', () => {
       }
       return { ...admin, listTopics }
     }
-    await createApplyAccess({ directories, access, openAdmin, telemetry, clock: () => now })('main', ['orders-api'])
+    await createApplyAccess({ directories, access, credentials, openAdmin, telemetry, clock: () => now })('main', [
+      'orders-api',
+    ])
     expect(await access.read('main', 'orders-api')).toMatchObject({ asked: { need: 'two' }, answered: false })
   })
 })
@@ -215,7 +284,7 @@ it('whatever was there before, afterwards there is what the policy wants and not
     fc.asyncProperty(fc.array(anyAcl), anyPolicy, anyPolicy, async (present, before, after) => {
       const cluster = simulateKafka()
       const stores = { directories: createMemoryDirectoryStore(), access: createMemoryAccessStore() }
-      const run = createApplyAccess({ ...stores, openAdmin: cluster.open, telemetry, clock: () => now })
+      const run = createApplyAccess({ ...stores, credentials, openAdmin: cluster.open, telemetry, clock: () => now })
       for (const acl of present) cluster.put('sb.orders-api', acl)
       for (const [revision, policy] of [before, after].entries()) {
         const hash = await stores.directories.writePolicy(policy)

@@ -1,7 +1,6 @@
 import type { Context, SQSEvent } from 'aws-lambda'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createHandler } from '../../../functions/rotate/handler.ts'
-import { now } from '../../fixtures/policies.ts'
 import { recordTelemetry } from '../../fixtures/recorded-telemetry.ts'
 
 const aBatch = (bodies: readonly string[], receiveCount = 1): SQSEvent => ({
@@ -24,24 +23,53 @@ const aBatch = (bodies: readonly string[], receiveCount = 1): SQSEvent => ({
 })
 
 const access = (cluster: string, principal: string): string => JSON.stringify({ kind: 'access', cluster, principal })
+const credential = (cluster: string, principal: string): string =>
+  JSON.stringify({ kind: 'credential', cluster, principal })
+const credentials = (cluster: string, principals: readonly string[]): string =>
+  JSON.stringify({ kind: 'credentials', cluster, principals })
+const sweep = JSON.stringify({ kind: 'sweep' })
+const census = JSON.stringify({ kind: 'census', scheduledAt: '2026-11-21T12:00:00Z' })
 const ensureKeys = JSON.stringify({ kind: 'ensure-keys' })
 
-const aRotate = (failing: readonly string[] = [], options: { postponeFails?: boolean; hasKey?: boolean } = {}) => {
+const aRotate = (
+  failing: readonly string[] = [],
+  options: { postponeFails?: boolean; delay?: (cluster: string) => Promise<void> } = {},
+) => {
   const applied: [string, readonly string[]][] = []
+  const rotated: [string, readonly string[]][] = []
   const postponed: [string, number][] = []
+  let swept = 0
+  let counted = 0
   let ensured = 0
+  const keySteps: string[] = []
   const telemetry = recordTelemetry()
   const handler = createHandler({
     applyAccess: async (cluster, principals) => {
       applied.push([cluster, principals])
+      await options.delay?.(cluster)
       if (failing.includes(cluster)) throw new Error(`the cluster ${cluster} is down`)
+    },
+    rotateCredentials: async (cluster, principals) => {
+      rotated.push([cluster, principals])
+      if (failing.includes(`credentials of ${cluster}`)) throw new Error('the table cannot be read')
+    },
+    sweep: async () => {
+      swept++
+      if (failing.includes('sweep')) throw new Error('the table cannot be read')
+    },
+    census: async () => {
+      counted++
+      if (failing.includes('census')) throw new Error('the table cannot be read')
     },
     signingKeys: {
       ensure: async () => {
         ensured++
         if (failing.includes('keys')) throw new Error('the secret is not there')
-        return options.hasKey !== true
+        return true
       },
+      remind: async () => void keySteps.push('remind'),
+      run: async () => void keySteps.push('run'),
+      replace: async (kids, atOnce) => void keySteps.push(`${kids.join()} ${atOnce}`),
     },
     queue: {
       postpone: async (handle, seconds) => {
@@ -50,13 +78,16 @@ const aRotate = (failing: readonly string[] = [], options: { postponeFails?: boo
       },
     },
     telemetry,
-    clock: () => now,
   })
   return {
     applied,
+    rotated,
+    swept: () => swept,
+    counted: () => counted,
     postponed,
     telemetry,
     ensured: () => ensured,
+    keySteps,
     run: async (bodies: readonly string[], receiveCount?: number) => {
       const { batchItemFailures } = await handler(aBatch(bodies, receiveCount), {} as Context)
       return batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
@@ -97,6 +128,20 @@ describe('a batch of messages', () => {
     ])
   })
 
+  it('does the work of a cluster while another one is slow, so that a revocation there does not wait', async () => {
+    let goOn = (): void => undefined
+    const isSlow = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const { run, applied, rotated } = aRotate([], { delay: async (cluster) => (cluster === 'a' ? isSlow : undefined) })
+    const done = run([access('a', 'x'), access('b', 'x')])
+    await vi.waitFor(() => expect(rotated).toEqual([['b', ['x']]]))
+    expect(applied).toHaveLength(2)
+    goOn()
+    expect(await done).toEqual([])
+    expect(rotated).toHaveLength(2)
+  })
+
   it('tells what failed and counts it', async () => {
     const { run, telemetry } = aRotate(['a'])
     await run([access('a', 'x')])
@@ -105,16 +150,29 @@ describe('a batch of messages', () => {
   })
 
   it('makes the signing key once, however often it is asked to', async () => {
-    const { run, ensured, telemetry } = aRotate()
+    const { run, ensured } = aRotate()
     expect(await run([ensureKeys, ensureKeys])).toEqual([])
     expect(ensured()).toBe(1)
-    expect(telemetry.counted).toEqual(['SigningKeyCreated'])
   })
 
-  it('says nothing of a key that is already there', async () => {
-    const { run, telemetry } = aRotate([], { hasKey: true })
-    await run([ensureKeys])
-    expect(telemetry.counted).toEqual([])
+  it('takes the rotation of the signing keys on as one job, and asks no cluster about it', async () => {
+    const { run, keySteps, applied, rotated } = aRotate()
+    expect(await run([credential('@signing-keys', '@issuer'), credentials('@signing-keys', ['@issuer'])])).toEqual([])
+    expect(keySteps).toEqual(['run'])
+    expect([...applied, ...rotated]).toEqual([])
+  })
+
+  it('replaces the signing keys that it is told, and refuses to replace nothing', async () => {
+    const { run, keySteps } = aRotate()
+    const replace = (...kids: string[]) => JSON.stringify({ kind: 'rotate-keys', kids, atOnce: true })
+    expect(await run([replace('one', 'two'), replace()])).toEqual(['message-1'])
+    expect(keySteps).toEqual(['one,two true'])
+  })
+
+  it('sees at every sweep to it that the signing keys rotate, whatever else is due', async () => {
+    const { run, keySteps } = aRotate()
+    await run([sweep])
+    expect(keySteps).toEqual(['remind'])
   })
 })
 
@@ -134,5 +192,52 @@ describe('a message that failed', () => {
   it('is reported as failed even when it cannot be postponed, and what succeeded is not repeated', async () => {
     const { run } = aRotate(['a'], { postponeFails: true })
     expect(await run([access('a', 'x'), access('b', 'x')])).toEqual(['message-0'])
+  })
+})
+
+describe('stored credentials', () => {
+  it('are looked at after the access of their cluster, each principal once', async () => {
+    const { run, applied, rotated } = aRotate()
+    const batch = [access('a', 'x'), credential('a', 'x'), credential('a', 'y'), credentials('a', ['y', 'z'])]
+    expect(await run(batch)).toEqual([])
+    expect(applied).toEqual([['a', ['x']]])
+    expect(rotated).toEqual([['a', ['x', 'y', 'z']]])
+  })
+
+  it('are no matter of access when nobody asks for that', async () => {
+    const { run, applied, rotated } = aRotate()
+    await run([credentials('a', ['x'])])
+    expect(applied).toEqual([])
+    expect(rotated).toEqual([['a', ['x']]])
+  })
+
+  it('that cannot be looked at return all messages of their cluster and no other', async () => {
+    const { run } = aRotate(['credentials of a'])
+    expect(await run([credential('a', 'x'), credential('b', 'x'), access('a', 'y')])).toEqual([
+      'message-0',
+      'message-2',
+    ])
+  })
+
+  it('are swept once for several sweeps that meet', async () => {
+    const { run, swept } = aRotate()
+    expect(await run([sweep, sweep])).toEqual([])
+    expect(swept()).toBe(1)
+  })
+
+  it('are swept again when a sweep fails', async () => {
+    const { run } = aRotate(['sweep'])
+    expect(await run([sweep])).toEqual(['message-0'])
+  })
+
+  it('are counted once for several censuses that meet, and by no sweep', async () => {
+    const { run, counted, swept } = aRotate()
+    expect(await run([census, sweep, census])).toEqual([])
+    expect([counted(), swept()]).toEqual([1, 1])
+  })
+
+  it('are counted again when a census fails, and nothing else is done again for it', async () => {
+    const { run } = aRotate(['census'])
+    expect(await run([census, sweep])).toEqual(['message-0'])
   })
 })

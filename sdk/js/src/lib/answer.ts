@@ -2,7 +2,15 @@ import { SwitchboardError } from '../errors.ts'
 
 export type Properties = Readonly<Record<string, string | number | boolean>>
 
-export type AnswerCredential = { readonly kind: 'jwt'; readonly token: string; readonly expiresAt: Date }
+export type AnswerCredential =
+  | { readonly kind: 'jwt'; readonly token: string; readonly expiresAt: Date }
+  | {
+      readonly kind: 'scram'
+      readonly mechanism: 'SCRAM-SHA-512'
+      readonly username: string
+      readonly password: string
+      readonly slot: string
+    }
 
 export type AnswerConnection = {
   readonly cluster: { readonly name: string; readonly provider: string; readonly region?: string }
@@ -81,10 +89,25 @@ const patternAt = (value: unknown, pointer: string): string | readonly string[] 
 const credentialAt = (value: unknown, pointer: string): AnswerCredential => {
   const credential = objectAt(value, pointer)
   const kind = textAt(credential.kind, `${pointer}/kind`)
+  if (kind === 'scram') {
+    const mechanism = textAt(credential.mechanism, `${pointer}/mechanism`)
+    if (mechanism !== 'SCRAM-SHA-512')
+      throw new SwitchboardError(
+        'unsupported',
+        `mechanism \`${mechanism}\` is not supported by this version; \`SCRAM-SHA-512\` is`,
+      )
+    return {
+      kind,
+      mechanism,
+      username: textAt(credential.username, `${pointer}/username`),
+      password: textAt(credential.password, `${pointer}/password`),
+      slot: textAt(credential.slot, `${pointer}/slot`),
+    }
+  }
   if (kind !== 'jwt')
     throw new SwitchboardError(
       'unsupported',
-      `credential kind \`${kind}\` is not supported by this version; \`jwt\` is`,
+      `credential kind \`${kind}\` is not supported by this version; \`jwt\` and \`scram\` are`,
     )
   const token = textAt(credential.token, `${pointer}/token`)
   if (!/^[\x21-\x7e]+$/.test(token))

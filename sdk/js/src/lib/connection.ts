@@ -1,6 +1,22 @@
 import { SwitchboardError } from '../errors.ts'
 import type { Connection } from '../lease.ts'
-import type { AnswerConnection } from './answer.ts'
+import type { AnswerConnection, AnswerCredential } from './answer.ts'
+
+const unsupported = (cluster: string, has: string, use: string): SwitchboardError =>
+  new SwitchboardError('unsupported', `cluster \`${cluster}\` has ${has}; expected a call of ${use}`)
+
+const shownOf = (credential: AnswerCredential, expiresAt: () => Date | undefined): Connection['credential'] => {
+  if (credential.kind === 'scram') {
+    const { kind, mechanism, username, slot } = credential
+    return Object.freeze({ kind, mechanism, username, slot })
+  }
+  return Object.freeze({
+    kind: credential.kind,
+    get expiresAt() {
+      return expiresAt() ?? credential.expiresAt
+    },
+  })
+}
 
 /** One cluster of an answer, with the credential that is held now. */
 export const createConnection = (
@@ -24,13 +40,15 @@ export const createConnection = (
     properties,
     producer,
     consumer,
-    credential: Object.freeze({
-      kind: credential.kind,
-      get expiresAt() {
-        return held.expiresAt() ?? credential.expiresAt
-      },
-    }),
-    token: held.token,
+    credential: shownOf(credential, held.expiresAt),
+    token: () => {
+      if (credential.kind === 'jwt') return held.token()
+      throw unsupported(cluster.name, 'a stored credential', '`password`')
+    },
+    password: () => {
+      if (credential.kind === 'scram') return credential.password
+      throw unsupported(cluster.name, 'tokens', '`token`')
+    },
     topic: (channel: string) => lookUp(topics, 'channel', channel),
     topicsOf: (pattern: string, existing: Iterable<string>) => {
       const entry = lookUp(patterns, 'channel pattern', pattern)

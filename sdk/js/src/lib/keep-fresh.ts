@@ -1,9 +1,10 @@
 import { SwitchboardError, SwitchboardProblem } from '../errors.ts'
 import type { Connection, Lease } from '../lease.ts'
-import type { Answer } from './answer.ts'
+import type { Answer, AnswerConnection, AnswerCredential } from './answer.ts'
 import { backoffMs } from './backoff.ts'
 import { createConnection } from './connection.ts'
 import { retryAfterOf, type Surroundings } from './first-answer.ts'
+import { createHolds } from './holds.ts'
 import type { Renewal, Resolved } from './resolve.ts'
 
 // Below the 5 seconds that Kafka clients give a connection to be ready: our error says more than their time-out.
@@ -23,18 +24,36 @@ type Held = {
   readonly refreshMs: number
 }
 
-const expiryOf = ({ connections }: Answer): number =>
-  Math.min(...connections.map(({ credential }) => credential.expiresAt.getTime()))
+const endOf = (credential: AnswerCredential): number =>
+  credential.kind === 'jwt' ? credential.expiresAt.getTime() : Number.POSITIVE_INFINITY
 
-/** Everything of an answer that clients were built from: no token, no time. */
+const expiryOf = ({ connections }: Answer): number =>
+  Math.min(...connections.map(({ credential }) => endOf(credential)))
+
+const slotOf = ({ credential }: Pick<Connection, 'credential'> | AnswerConnection): string | undefined =>
+  credential.kind === 'scram' ? credential.slot : undefined
+
+/** Everything of an answer that clients were built from: no secret, no time. */
 const settingsOf = ({ connections }: Answer): string =>
-  JSON.stringify(connections.map(({ credential, ...settings }) => [settings, credential.kind]))
+  JSON.stringify(
+    connections.map(({ credential, ...settings }) => [settings, credential.kind, slotOf({ ...settings, credential })]),
+  )
+
+/** The clusters whose clients log in as somebody else from now on, or nowhere any more. */
+const replacedIn = (before: Answer, after: Answer): readonly string[] =>
+  before.connections.flatMap((old) => {
+    const now = after.connections.find(({ cluster }) => cluster.name === old.cluster.name)
+    const isSame = now?.credential.kind === old.credential.kind && slotOf(now) === slotOf(old)
+    return isSame ? [] : [old.cluster.name]
+  })
 
 /** Renews in the background and hands out what is good. */
 export const keepFresh = (around: Surroundings & { readonly first: Resolved; readonly close: () => void }): Lease => {
   const { first, resolve, signal, close, clock, random, notify } = around
   const tokens = new Map<string, { readonly token: string; readonly expiresAt: Date }>()
   const waiting = new Set<() => void>()
+  const listeners = new Set<(cluster: string) => void>()
+  const holds = createHolds()
   let failures = 0
   let lastError: Error | undefined
   let underWay = false
@@ -100,13 +119,14 @@ export const keepFresh = (around: Surroundings & { readonly first: Resolved; rea
   /** @throws SwitchboardError when the answer cannot be what Switchboard means to give */
   const hold = ({ etag, skewMs }: Resolved, answer: Answer): Held => {
     const now = clock.now().getTime() + skewMs
-    const over = answer.connections.find(({ credential }) => credential.expiresAt.getTime() - now <= endMarginMs)
+    const over = answer.connections.find(({ credential }) => endOf(credential) - now <= endMarginMs)
     if (over)
       throw new SwitchboardError(
         'malformed_answer',
-        `malformed answer: the credential for \`${over.cluster.name}\` ends at \`${over.credential.expiresAt.toISOString()}\`, now is \`${new Date(now).toISOString()}\``,
+        `malformed answer: the credential for \`${over.cluster.name}\` ends at \`${new Date(endOf(over.credential)).toISOString()}\`, now is \`${new Date(now).toISOString()}\``,
       )
-    for (const { cluster, credential } of answer.connections) tokens.set(cluster.name, credential)
+    for (const { cluster, credential } of answer.connections)
+      if (credential.kind === 'jwt') tokens.set(cluster.name, credential)
     return {
       answer,
       connections: Object.freeze(
@@ -141,17 +161,39 @@ export const keepFresh = (around: Surroundings & { readonly first: Resolved; rea
     lease: held.answer.lease.id,
     // "nothing changed" is no help to a credential that would be over before the renewal after this one
     etag: leftMs() >= held.refreshMs ? held.etag : undefined,
+    moved: holds.moved(),
   })
 
   const resolveAgain = async (): Promise<Resolved> => {
+    const asked = renewal()
     try {
-      return await resolve(renewal(), signal)
+      const resolved = await resolve(asked, signal)
+      if (asked.moved) holds.confirm(asked.moved)
+      return resolved
     } catch (error) {
       // the lease is gone (released, or its record lost): ask for a new one
-      if (error instanceof SwitchboardProblem && error.status === 404 && error.code === 'not_found')
-        return await resolve(undefined, signal)
+      if (error instanceof SwitchboardProblem && error.status === 404 && error.code === 'not_found') {
+        const resolved = await resolve(undefined, signal)
+        holds.forget()
+        return resolved
+      }
       throw error
     }
+  }
+
+  const tellReplaced = (before: Answer): void => {
+    for (const cluster of replacedIn(before, held.answer)) {
+      const slot = before.connections.flatMap((each) => (each.cluster.name === cluster ? slotOf(each) : undefined))[0]
+      const next = held.connections.find((each) => each.cluster.name === cluster)
+      holds.replace(cluster, slot, next && slotOf(next))
+      notify({ type: 'replaced', cluster })
+      for (const listener of [...listeners]) listener(cluster)
+    }
+  }
+
+  /** Nobody waits for the next renewal: the sooner Switchboard knows, the sooner the old credential is gone. */
+  const sayMoved = (): void => {
+    if (holds.moved() !== undefined) void renew()
   }
 
   // Never rejects: an escaped error here would end renewal for ever.
@@ -161,14 +203,16 @@ export const keepFresh = (around: Surroundings & { readonly first: Resolved; rea
     cancelTimer()
     try {
       const resolved = await resolveAgain()
-      const before = settingsOf(held.answer)
+      const before = held.answer
       held = resolved.answer
         ? hold(resolved, resolved.answer)
         : { ...held, etag: resolved.etag ?? held.etag, skewMs: resolved.skewMs }
       failures = 0
       lastError = undefined
       scheduleRenewal(refreshInMs())
-      notify({ type: 'renewed', changed: settingsOf(held.answer) !== before, expiresAt: held.answer.lease.expiresAt })
+      const changed = settingsOf(held.answer) !== settingsOf(before)
+      notify({ type: 'renewed', changed, expiresAt: held.answer.lease.expiresAt })
+      tellReplaced(before)
     } catch (error) {
       if (signal.aborted) return
       lastError = error instanceof Error ? error : new Error('not an error', { cause: error })
@@ -181,6 +225,8 @@ export const keepFresh = (around: Surroundings & { readonly first: Resolved; rea
       underWay = false
       for (const end of [...waiting]) end()
     }
+    // somebody let go while the renewal was under way; after a failure the next try says it
+    if (failures === 0) sayMoved()
   }
 
   if (!first.answer) throw new SwitchboardError('malformed_answer', 'malformed answer: nothing to hold')
@@ -216,6 +262,18 @@ export const keepFresh = (around: Surroundings & { readonly first: Resolved; rea
         'unknown_cluster',
         `${cluster === undefined ? 'no cluster was named' : `no cluster \`${cluster}\``}; the lease has ${names.map((name) => `\`${name}\``).join(', ')}`,
       )
+    },
+    hold: (connection: Connection) => {
+      const release = holds.add(connection.cluster.name, slotOf(connection))
+      return () => {
+        release()
+        sayMoved()
+      }
+    },
+    onReplaced: (listener: (cluster: string) => void) => {
+      const own = (cluster: string): void => listener(cluster)
+      listeners.add(own)
+      return () => void listeners.delete(own)
     },
     close,
   })

@@ -14,7 +14,12 @@ export type ResolveDeps = {
 }
 
 /** The lease to renew and, when settings may stay as they are, the ETag they came with. */
-export type Renewal = { readonly lease: string; readonly etag: string | undefined }
+export type Renewal = {
+  readonly lease: string
+  readonly etag: string | undefined
+  /** Cluster -> slot that every client runs with by now, where one ran with another before. */
+  readonly moved: Readonly<Record<string, string>> | undefined
+}
 
 export type Resolved = {
   /** Nothing when Switchboard says that what the client holds is still right (304). */
@@ -108,7 +113,7 @@ export const createResolve = ({ url, token, intent, fetch, clock, timeoutMs }: R
         accept: 'application/json, application/problem+json',
         ...(renewal?.etag === undefined ? {} : { 'if-none-match': renewal.etag }),
       },
-      body: JSON.stringify(renewal ? { ...intent, lease: renewal.lease } : intent),
+      body: JSON.stringify(renewal ? { ...intent, lease: renewal.lease, moved: renewal.moved } : intent),
       // a redirect would carry the workload's token to an address nobody chose
       redirect: 'error',
       signal,

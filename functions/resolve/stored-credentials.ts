@@ -1,0 +1,168 @@
+import type { Cluster } from '../../shared/domain/cluster.ts'
+import { SwitchboardError } from '../../shared/domain/errors.ts'
+import { type ChosenSlot, chooseSlots, type HeldSlot, type LeaseSlots } from '../../shared/domain/lease-slots.ts'
+import { rotationContext } from '../../shared/domain/provider-clock.ts'
+import { type Credential, newCredential, type SlotName, slotToHandOut } from '../../shared/domain/rotation.ts'
+import type { StoredLogin } from '../../shared/http/client-file.ts'
+import type { SlotSecretStore } from '../../shared/secrets/slot-secrets.ts'
+import type { CredentialStore, SlotCheck } from '../../shared/store/credential-store.ts'
+import type { Queue } from '../../shared/store/queue.ts'
+import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
+
+export type SlotQuestion = {
+  readonly cluster: Cluster
+  readonly principal: string
+  /** What the lease named until now; nothing for a new one. */
+  readonly held: readonly HeldSlot[]
+  readonly moved: SlotName | undefined
+}
+
+/** The slots that the lease names from now on; new clients get `newest`, the last of them. */
+export type SlotOffer = {
+  readonly cluster: string
+  readonly credential: Credential
+  readonly chosen: readonly ChosenSlot[]
+  readonly newest: HeldSlot
+}
+
+/** What the lease records. */
+export const leaseSlotsOf = (offers: readonly SlotOffer[]): LeaseSlots =>
+  Object.fromEntries(
+    offers.map(({ cluster, chosen }) => [cluster, chosen.map(({ slot, generation }) => ({ slot, generation }))]),
+  )
+
+/** What must hold when it is recorded. */
+export const slotChecksOf = (offers: readonly SlotOffer[]): readonly SlotCheck[] =>
+  offers.flatMap(({ cluster, chosen }) => chosen.map((slot) => ({ cluster, ...slot })))
+
+/** What the answer says of the slots: which, and never their secrets. */
+export const newestOf = (offers: readonly SlotOffer[]): Readonly<Record<string, HeldSlot>> =>
+  Object.fromEntries(offers.map(({ cluster, newest }) => [cluster, newest]))
+
+export type StoredCredentials = {
+  /** @throws SwitchboardError `credential_not_ready`, and then it is on its way */
+  readonly offer: (question: SlotQuestion, now: Date) => Promise<SlotOffer>
+  /** To be called when a write found the offer to be wrong: the next one is read anew. */
+  readonly forget: (offer: SlotOffer) => void
+  /**
+   * What a client logs in with; it goes into the answer and nowhere else.
+   * @throws SwitchboardError `credential_not_ready` when the secret is not there as it should be; SlotSecretError
+   */
+  readonly secretOf: (offer: SlotOffer) => Promise<StoredLogin>
+}
+
+export type StoredCredentialsDeps = {
+  readonly credentials: Pick<CredentialStore, 'read' | 'write'>
+  readonly slotSecrets: Pick<SlotSecretStore, 'read'>
+  readonly queue: Pick<Queue, 'send'>
+  readonly telemetry: Telemetry
+}
+
+/**
+ * No longer than resolve trusts its pointer. What is remembered is never trusted: the write of the lease checks it, so an
+ * old answer costs a second attempt, and at worst a client hears of its new slot so much later.
+ */
+const credentialHoldsMs = 5_000
+const askEveryMs = 10_000
+const maximumRemembered = 10_000
+const maximumSecrets = 1_000
+const longestRetryAfterSeconds = 60
+
+const keyOf = (cluster: string, principal: string): string => `${cluster} ${principal}`
+
+/** Room for one more; what was put in first goes first, a tenth at a time. */
+const makeRoom = (map: Map<string, unknown>, maximum: number): void => {
+  if (map.size < maximum) return
+  let left = Math.ceil(maximum / 10)
+  for (const key of map.keys()) {
+    if (left-- <= 0) return
+    map.delete(key)
+  }
+}
+
+export const notReady = (reason: string, retryAfterSeconds: number): SwitchboardError =>
+  new SwitchboardError('credential_not_ready', {
+    detail: 'the credential on the cluster is being prepared; ask again',
+    reason,
+    retryAfterSeconds,
+  })
+
+/** Stored credentials as resolve sees them: it reads and asks, `rotate` makes them. */
+export const createStoredCredentials = ({
+  credentials,
+  slotSecrets,
+  queue,
+  telemetry,
+}: StoredCredentialsDeps): StoredCredentials => {
+  const known = new Map<string, { readonly credential: Credential; readonly readAt: number }>()
+  const secrets = new Map<string, StoredLogin>()
+  const asked = new Map<string, number>()
+
+  const read = async (cluster: string, principal: string, now: Date): Promise<Credential | undefined> => {
+    const key = keyOf(cluster, principal)
+    const found = known.get(key)
+    const age = found === undefined ? Number.NaN : now.getTime() - found.readAt
+    if (found !== undefined && age >= 0 && age < credentialHoldsMs) return found.credential
+    known.delete(key)
+    const stored = await credentials.read(cluster, principal)
+    // only what works is remembered
+    if (stored !== undefined && slotToHandOut(stored.credential) !== undefined) {
+      makeRoom(known, maximumRemembered)
+      known.set(key, { credential: stored.credential, readAt: now.getTime() })
+    }
+    return stored?.credential
+  }
+
+  const ask = async (cluster: string, principal: string, now: Date): Promise<void> => {
+    const key = keyOf(cluster, principal)
+    const age = now.getTime() - (asked.get(key) ?? Number.NEGATIVE_INFINITY)
+    if (age >= 0 && age < askEveryMs) return
+    makeRoom(asked, maximumRemembered)
+    asked.set(key, now.getTime())
+    await queue.send({ kind: 'credential', cluster, principal })
+  }
+
+  return {
+    offer: async ({ cluster, principal, held, moved }, now) => {
+      const { name } = cluster
+      const credential = await read(name, principal, now)
+      const chosen = credential === undefined ? [] : chooseSlots(credential, held, moved)
+      const newest = chosen.at(-1)
+      if (credential !== undefined && newest !== undefined) {
+        const { slot, generation } = newest
+        return { cluster: name, credential, chosen, newest: { slot, generation } }
+      }
+      const wanted = newCredential(principal, name)
+      // the worker decides whether it may be: what is known here of who was revoked may be seconds old
+      if (credential === undefined) await credentials.write(0, wanted, now)
+      await ask(name, principal, now)
+      telemetry.count(metricNames.notReady)
+      const { clock } = rotationContext(wanted, cluster.rotation, now)
+      throw notReady(
+        `the stored credential of \`${principal}\` on \`${name}\` is ${credential === undefined ? 'new' : 'not handed out now'}`,
+        Math.min(longestRetryAfterSeconds, Math.ceil(clock.lookEverySeconds) + 1),
+      )
+    },
+
+    forget: ({ cluster, credential }) => void known.delete(keyOf(cluster, credential.principal)),
+
+    secretOf: async ({ cluster, credential, newest: { slot, generation } }) => {
+      const { principal } = credential
+      // a credential that was removed and made anew counts its generations anew, and its slots' times differ
+      const key = JSON.stringify([cluster, principal, slot, generation, credential.slots[slot].toldAt.getTime()])
+      const held = secrets.get(key)
+      if (held !== undefined) return held
+      const saved = (await slotSecrets.read(cluster, principal))[slot]
+      if (saved === undefined || saved.generation !== generation)
+        throw notReady(
+          `the secret of slot \`${slot}\`, generation ${generation}, of \`${principal}\` on \`${cluster}\` is ${saved === undefined ? 'gone' : `that of generation ${saved.generation}`}`,
+          2,
+        )
+      const { username, password } = saved
+      makeRoom(secrets, maximumSecrets)
+      const login: StoredLogin = { kind: 'scram', username, password }
+      secrets.set(key, login)
+      return login
+    },
+  }
+}

@@ -1,0 +1,413 @@
+import type { BackendOutcome, ScramBackend, ScramUser } from '../../shared/clusters/scram-backend.ts'
+import type { Cluster } from '../../shared/domain/cluster.ts'
+import { credentialWish } from '../../shared/domain/credential-wish.ts'
+import type { FailureReason } from '../../shared/domain/failure-reason.ts'
+import { slotUser } from '../../shared/domain/principal.ts'
+import { rotationContext } from '../../shared/domain/provider-clock.ts'
+import { isRevokedOn } from '../../shared/domain/revocation.ts'
+import {
+  type Credential,
+  claimed,
+  fail,
+  isStuck,
+  newCredential,
+  nextStep,
+  type Outcome,
+  type RotationContext,
+  restored,
+  revoked,
+  type SlotName,
+  slotToHandOut,
+  succeed,
+  type Work,
+} from '../../shared/domain/rotation.ts'
+import { SlotSecretError, type SlotSecretStore } from '../../shared/secrets/slot-secrets.ts'
+import type { AccessStore } from '../../shared/store/access-store.ts'
+import type { CredentialStore } from '../../shared/store/credential-store.ts'
+import type { LeaseStore } from '../../shared/store/lease-store.ts'
+import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
+import type { ApplyAccess } from './apply-access.ts'
+import type { InForce } from './in-force.ts'
+import type { Pace } from './pace.ts'
+
+/**
+ * Takes the stored credentials of these principals on a cluster as far as they go now, each to what the policy wants of
+ * it. Many are worked on together, for a cluster takes a thousand users in the time of one; each has an outcome of its
+ * own. Repeating it changes nothing.
+ *
+ * @throws Error when the state of some could not be read or written; what was done of the others stays
+ */
+export type RotateCredentials = (cluster: string, principals: readonly string[]) => Promise<void>
+
+export type RotateCredentialsDeps = {
+  readonly inForce: () => Promise<InForce>
+  readonly access: Pick<AccessStore, 'read'>
+  readonly credentials: Pick<CredentialStore, 'read' | 'write'>
+  readonly leases: Pick<LeaseStore, 'isSlotHeld'>
+  readonly secrets: Pick<SlotSecretStore, 'recover' | 'ensure' | 'removeSlot'>
+  readonly openBackend: (cluster: Cluster) => Promise<ScramBackend>
+  readonly applyAccess: ApplyAccess
+  /** Of writes of secrets. */
+  readonly pace: Pace
+  readonly telemetry: Telemetry
+  readonly clock: () => Date
+  readonly wait: (milliseconds: number) => Promise<void>
+  /** Whoever works on a credential is told from others by it. */
+  readonly createId: () => string
+}
+
+/** The rest is left for the next sweep: a run must end before its function is stopped. */
+const runMs = 40_000
+/**
+ * A run waits so long at most, all waits together, for the first slot of somebody who has none: behind it a revocation
+ * may wait. Who has one does not wait for the next, which a sweep will find.
+ */
+const patienceMs = 2_000
+const parallelRequests = 25
+
+/** A credential as it is stored, or is about to be: `isChanged` until it is written. */
+type Held = {
+  readonly principal: string
+  readonly credential: Credential
+  readonly version: number
+  readonly dueAt: Date | undefined
+  readonly isChanged: boolean
+}
+
+/** One that was claimed for a step outside. */
+type Claimed = Held & { readonly work: Work; readonly user: string }
+
+type Result = Outcome | { readonly reason: FailureReason; readonly error: unknown }
+
+const isReason = (result: Result): result is Exclude<Result, Outcome> => typeof result !== 'string'
+
+const failureOf = (error: unknown): Exclude<Result, Outcome> => ({
+  reason: error instanceof SlotSecretError ? error.reason : 'unexpected',
+  error,
+})
+
+const resultOf = (found: BackendOutcome<'done' | 'works' | 'refused' | 'unreachable'> | undefined): Result => {
+  if (found === undefined)
+    return { reason: 'unexpected', error: new Error('the cluster did not say what became of it') }
+  return found.outcome === 'failed' ? { reason: found.reason, error: found.error } : found.outcome
+}
+
+const inParallel = async <T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> => {
+  const results: R[] = []
+  const rest = items.entries()
+  await Promise.all(
+    Array.from({ length: parallelRequests }, async () => {
+      for (const [at, item] of rest) results[at] = await work(item)
+    }),
+  )
+  return results
+}
+
+export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCredentials => {
+  const { inForce, access, credentials, leases, secrets, openBackend, applyAccess, pace } = deps
+  const { telemetry, clock, wait, createId } = deps
+
+  return async (clusterName, principals) => {
+    const { directories, denied } = await inForce()
+    const cluster = directories.findLast((each) => each.clusters.has(clusterName))?.clusters.get(clusterName)
+    if (cluster === undefined) {
+      telemetry.warn('a message names a cluster that no policy has', { cluster: clusterName })
+      return
+    }
+    const prefix = directories.at(-1)?.kafkaUserPrefix ?? ''
+    const me = createId()
+    const endsAt = clock().getTime() + runMs
+    const errors: unknown[] = []
+    /** Of this run: what was just saved need not be read to log in with it. */
+    const passwords = new Map<string, ScramUser>()
+    let backend: Promise<ScramBackend> | undefined
+
+    const contextOf = (principal: string): RotationContext =>
+      rotationContext({ cluster: clusterName, principal }, cluster.rotation, clock())
+
+    const wish = async (principal: string): Promise<'named' | 'when asked for' | 'none'> => {
+      if (isRevokedOn(denied, principal, clusterName)) return 'none'
+      const ask = (labels: Readonly<Record<string, string>>) => {
+        const wishes = directories.map((each) =>
+          credentialWish(each, clusterName, { name: principal, labels }, clock()),
+        )
+        return wishes.find((each) => each === 'named') ?? wishes.find((each) => each !== 'none') ?? 'none'
+      }
+      const withoutLabels = ask({})
+      if (withoutLabels !== 'none') return withoutLabels
+      return ask((await access.read(clusterName, principal))?.labels ?? {})
+    }
+
+    const look = async (principal: string): Promise<Held | undefined> => {
+      const [wished, stored] = await Promise.all([wish(principal), credentials.read(clusterName, principal)])
+      const isWanted = wished !== 'none'
+      if (stored === undefined) {
+        if (wished !== 'named') return undefined
+        const credential = newCredential(principal, clusterName)
+        return { principal, credential, version: 0, dueAt: undefined, isChanged: true }
+      }
+      const { credential, version, dueAt } = stored
+      if (credential.wanted === isWanted) return { principal, credential, version, dueAt, isChanged: false }
+      const changed = isWanted ? restored(credential) : revoked(credential)
+      return { principal, credential: changed, version, dueAt, isChanged: true }
+    }
+
+    const failed = (
+      credential: Credential,
+      work: Work,
+      { reason, error }: Exclude<Result, Outcome>,
+      context: RotationContext,
+    ): Credential => {
+      const after = fail(credential, work, reason, context)
+      telemetry.count(metricNames.credentialStepFailed, { name: 'reason', value: reason })
+      telemetry.error('credential step failed', error, {
+        cluster: clusterName,
+        principal: credential.principal,
+        slot: work.slot,
+        step: work.kind,
+        reason,
+        failures: after.failures?.count,
+        stuck: isStuck(after, context.policy),
+      })
+      return after
+    }
+
+    /** Every step that touches nothing outside, up to one that does or to a time to wait for. */
+    const advance = async (held: Held): Promise<{ held: Held; step: ReturnType<typeof nextStep> }> => {
+      let { credential, isChanged } = held
+      for (;;) {
+        const context = contextOf(held.principal)
+        const step = nextStep(credential, context)
+        if (step.kind !== 'begin' && step.kind !== 'activate' && step.kind !== 'fence')
+          return { held: { ...held, credential, isChanged }, step }
+        isChanged = true
+        try {
+          const isLeased = step.kind === 'fence' && step.unlessLeased && (await isHeld(credential, step.slot, context))
+          credential = succeed(credential, step, isLeased ? 'leased' : 'done', context)
+          if (!isLeased) tell(held.principal, step, 'done')
+        } catch (error) {
+          // nothing is drained on a guess
+          credential = failed(credential, step, { reason: 'leases_unavailable', error }, context)
+        }
+      }
+    }
+
+    /** Whoever writes a lease may have a clock that is behind. */
+    const isHeld = (credential: Credential, slot: SlotName, { now, clock: times }: RotationContext): Promise<boolean> =>
+      leases.isSlotHeld(
+        { principal: credential.principal, cluster: clusterName, slot, generation: credential.slots[slot].generation },
+        new Date(now.getTime() - times.skewSeconds * 1000),
+      )
+
+    const write = async (held: Held, credential: Credential): Promise<Held | undefined> => {
+      const step = nextStep(credential, contextOf(held.principal))
+      const dueAt = step.kind === 'wait' ? step.until : clock()
+      if (!(await credentials.write(held.version, credential, dueAt))) return undefined
+      return { ...held, credential, version: held.version + 1, dueAt, isChanged: false }
+    }
+
+    const tell = (principal: string, { kind, slot }: Work, outcome: Outcome): void => {
+      telemetry.count(metricNames.credentialStep)
+      telemetry.info('credential step', { cluster: clusterName, principal, slot, step: kind, outcome })
+    }
+
+    /** Claims the step that is due outside; undefined: nothing is, or somebody else was faster. */
+    const prepare = async (before: Held): Promise<{ next?: Claimed; until?: number }> => {
+      const { held, step } = await advance(before)
+      if (step.kind === 'wait') {
+        const isStored = !held.isChanged && held.dueAt?.getTime() === step.until?.getTime()
+        const after = isStored ? held : await write(held, held.credential)
+        const isAwaited = after?.credential.wanted === true && slotToHandOut(after.credential) === undefined
+        return isAwaited && step.until !== undefined ? { until: step.until.getTime() } : {}
+      }
+      const after = await write(held, claimed(held.credential, me, contextOf(held.principal)))
+      if (after === undefined) return {}
+      return { next: { ...after, work: step, user: slotUser(prefix, held.principal, step.slot) } }
+    }
+
+    const passwordOf = async ({ principal, credential, user, work }: Claimed): Promise<ScramUser | undefined> => {
+      const known = passwords.get(user)
+      if (known !== undefined) return known
+      const found = (await secrets.recover(clusterName, principal))[work.slot]
+      if (found?.generation !== credential.slots[work.slot].generation || found.username !== user) return undefined
+      return { name: user, password: found.password }
+    }
+
+    /** The passwords to tell the cluster; what has none has a result already. */
+    const usersOf = async (
+      items: readonly Claimed[],
+      results: Map<Claimed, Result>,
+      find: (items: readonly Claimed[], find: (item: Claimed) => Promise<void>) => Promise<unknown>,
+      passwordFor: (item: Claimed) => Promise<ScramUser | undefined>,
+    ): Promise<readonly { readonly item: Claimed; readonly user: ScramUser }[]> => {
+      const users: { item: Claimed; user: ScramUser }[] = []
+      await find(items, async (item) => {
+        try {
+          const user = await passwordFor(item)
+          if (user === undefined) results.set(item, 'lost')
+          else users.push({ item, user })
+        } catch (error) {
+          results.set(item, failureOf(error))
+        }
+      })
+      return users
+    }
+
+    const open = (): Promise<ScramBackend> => {
+      backend ??= openBackend(cluster)
+      return backend
+    }
+
+    const create = async (items: readonly Claimed[], results: Map<Claimed, Result>): Promise<void> => {
+      const isActive = ({ credential, work }: Claimed): boolean => credential.slots[work.slot].state === 'active'
+      // who has an active slot has its password: a new one would lock them out
+      const repaired = await usersOf(items.filter(isActive), results, inParallel, passwordOf)
+      const made = await usersOf(
+        items.filter((item) => !isActive(item)),
+        results,
+        pace,
+        async ({ credential, user, work }) => {
+          const { password } = await secrets.ensure(credential, work.slot, user)
+          passwords.set(user, { name: user, password })
+          return { name: user, password }
+        },
+      )
+      const users = [...repaired, ...made]
+      if (users.length === 0) return
+      const outcomes = await (await open()).create(users.map(({ user }) => user))
+      for (const { item, user } of users) results.set(item, resultOf(outcomes.get(user.name)))
+    }
+
+    const probe = async (items: readonly Claimed[], results: Map<Claimed, Result>): Promise<void> => {
+      const users = await usersOf(items, results, inParallel, passwordOf)
+      if (users.length === 0) return
+      const outcomes = await (await open()).verify(users.map(({ user }) => user))
+      for (const { item, user } of users) results.set(item, resultOf(outcomes.get(user.name)))
+    }
+
+    const remove = async (items: readonly Claimed[], results: Map<Claimed, Result>): Promise<void> => {
+      if (items.length === 0) return
+      const outcomes = await (await open()).revoke(items.map(({ user }) => user))
+      await inParallel(items, async (item) => {
+        const result = resultOf(outcomes.get(item.user))
+        try {
+          if (!isReason(result)) await secrets.removeSlot(item.credential, item.work.slot)
+          results.set(item, result)
+        } catch (error) {
+          results.set(item, failureOf(error))
+        }
+      })
+    }
+
+    const failAll = async (
+      items: readonly Claimed[],
+      results: Map<Claimed, Result>,
+      work: () => Promise<void>,
+      reason: FailureReason,
+    ): Promise<void> => {
+      try {
+        await work()
+      } catch (error) {
+        for (const item of items) results.set(item, { ...failureOf(error), reason })
+      }
+    }
+
+    const perform = async (items: readonly Claimed[]): Promise<ReadonlyMap<Claimed, Result>> => {
+      const results = new Map<Claimed, Result>()
+      const of = (kind: Work['kind']) => items.filter(({ work }) => work.kind === kind)
+      const [creates, probes, removes] = [of('create'), of('probe'), of('remove')]
+      const created = async (): Promise<void> => {
+        await failAll(creates, results, () => create(creates, results), 'cluster_unavailable')
+        const done = creates.filter((item) => results.get(item) === 'done')
+        if (done.length > 0)
+          await failAll(done, results, () => applyAccess(clusterName, principalsOf(done)), 'access_failed')
+      }
+      const removed = async (): Promise<void> => {
+        // Kafka asks for rights at each request and for a password at the connection only: rights go first
+        await applyAccess(clusterName, principalsOf(removes))
+        await failAll(removes, results, () => remove(removes, results), 'cluster_unavailable')
+      }
+      if (removes.length > 0) await failAll(removes, results, removed, 'access_failed')
+      if (creates.length > 0) await created()
+      if (probes.length > 0) await failAll(probes, results, () => probe(probes, results), 'cluster_unavailable')
+      return results
+    }
+
+    const finish = (item: Claimed, result: Result): Held => {
+      const { credential, work, principal } = item
+      const context = contextOf(principal)
+      if (!isReason(result)) {
+        tell(principal, work, result)
+        const isWrong = result === 'refused' || result === 'lost'
+        if (isWrong && credential.slots[work.slot].state === 'active')
+          telemetry.error('an active slot does not work', new Error(result), {
+            cluster: clusterName,
+            principal,
+            slot: work.slot,
+          })
+        return { ...item, credential: succeed(credential, work, result, context), isChanged: true }
+      }
+      return { ...item, credential: failed(credential, work, result, context), isChanged: true }
+    }
+
+    /** What cannot be read or written is left as it is, and does not stop the others. */
+    const each = async <T, R>(
+      items: readonly T[],
+      work: (item: T) => Promise<R | undefined>,
+    ): Promise<readonly R[]> => {
+      const results = await inParallel(items, (item) =>
+        work(item).catch((error: unknown) => {
+          errors.push(error)
+          return undefined
+        }),
+      )
+      return results.filter((result) => result !== undefined)
+    }
+
+    /** Those who have no slot yet, and when they may. */
+    const waiting = new Map<string, number>()
+
+    let patienceLeftMs = patienceMs
+
+    const whatIsSoonDue = async (): Promise<readonly Held[]> => {
+      const first = Math.min(...waiting.values())
+      const waitMs = Math.max(0, first - clock().getTime())
+      if (waitMs > patienceLeftMs || clock().getTime() + waitMs > endsAt) return []
+      patienceLeftMs -= waitMs
+      await wait(waitMs)
+      // a timer may be early by a millisecond
+      const reached = Math.max(first, clock().getTime())
+      const due = [...waiting].filter(([, until]) => until <= reached).map(([principal]) => principal)
+      for (const principal of due) waiting.delete(principal)
+      return each(due, look)
+    }
+
+    try {
+      let held = await each([...new Set(principals)], look)
+      while (held.length > 0) {
+        const prepared = await each(held, async (item) => ({ principal: item.principal, ...(await prepare(item)) }))
+        for (const { principal, until } of prepared) if (until !== undefined) waiting.set(principal, until)
+        const works = prepared.flatMap(({ next }) => (next === undefined ? [] : [next]))
+        if (works.length === 0) {
+          held = await whatIsSoonDue()
+          continue
+        }
+        const results = await perform(works)
+        const done = works.map((item) => finish(item, results.get(item) ?? failureOf(new Error('nothing came of it'))))
+        if (clock().getTime() < endsAt) held = done
+        else {
+          await each(done, (item) => write(item, item.credential))
+          break
+        }
+      }
+    } finally {
+      await backend?.then((opened) => opened.close()).catch(() => {})
+    }
+    if (errors.length > 0)
+      throw new Error(`${errors.length} credentials of \`${clusterName}\` were left alone`, { cause: errors[0] })
+  }
+}
+
+const principalsOf = (items: readonly Claimed[]): readonly string[] => [
+  ...new Set(items.map(({ principal }) => principal)),
+]

@@ -1,0 +1,147 @@
+import { type Clock, systemClock } from './clock.ts'
+import type { Connection, Lease } from './lease.ts'
+import { backoffMs } from './lib/backoff.ts'
+
+export type KeepClientOptions<Client> = {
+  /**
+   * Which cluster of the lease.
+   * @default - the only one
+   */
+  readonly cluster?: string
+  /** Makes a client that is ready to be used. */
+  readonly open: (connection: Connection) => Client | Promise<Client>
+  /** Ends a client that is not used any more: a producer sends what it has, a consumer commits. */
+  readonly close: (client: Client) => void | Promise<void>
+  /**
+   * Told when a client could not be made or closed; making one is tried again.
+   * @default - a warning of the process
+   */
+  readonly onError?: (error: unknown) => void
+  /**
+   * Where time comes from.
+   * @default - the system
+   */
+  readonly clock?: Clock
+  /**
+   * Where jitter comes from: 0 to below 1.
+   * @default Math.random
+   */
+  readonly random?: () => number
+}
+
+export type KeptClient<Client> = {
+  /** The client to use now; ask for it each time. */
+  readonly current: () => Client
+  /** Closes the client and keeps no other. */
+  readonly close: () => Promise<void>
+}
+
+const warn = (error: unknown): void =>
+  process.emitWarning(
+    `a Kafka client could not be replaced: ${error instanceof Error ? error.message : 'not an error'}`,
+  )
+
+/**
+ * Keeps a Kafka client that logs in with what the lease gives now. Kafka ends a connection whose user changes, so a client
+ * keeps its credential for its life: when the lease has another, the next client is made first, `current` is that one from
+ * then on, the one before it is closed, and Switchboard is told that nobody needs its credential any more.
+ *
+ * @example
+ * ```ts
+ * const kept = await keepClient(lease, {
+ *   open: (connection) => new Producer({ ...platformatic(connection).producer, serializers: stringSerializers }),
+ *   close: (producer) => producer.close(),
+ * })
+ * await kept.current().send({ messages })
+ * ```
+ *
+ * @throws whatever `open` throws for the first client; {SwitchboardError} `unknown_cluster`
+ */
+export const keepClient = async <Client>(
+  lease: Pick<Lease, 'connection' | 'hold' | 'onReplaced'>,
+  { cluster, open, close, onError = warn, clock = systemClock, random = Math.random }: KeepClientOptions<Client>,
+): Promise<KeptClient<Client>> => {
+  type Held = { readonly client: Client; readonly connection: Connection; readonly release: () => void }
+  let isClosed = false
+  let cancelRetry = (): void => undefined
+  let underWay: Promise<void> | undefined
+  let isAskedAgain = false
+
+  const make = async (): Promise<Held> => {
+    const connection = lease.connection(cluster)
+    const release = lease.hold(connection)
+    try {
+      return { client: await open(connection), connection, release }
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  const end = async ({ client, release }: Held): Promise<void> => {
+    try {
+      await close(client)
+    } catch (error) {
+      onError(error)
+    } finally {
+      // whatever became of it, nobody uses it any more
+      release()
+    }
+  }
+
+  // what changes before there is a client is looked at when there is one
+  const replacedEarly = new Set<string>()
+  let onReplaced = (name: string): void => void replacedEarly.add(name)
+  const stop = lease.onReplaced((name) => onReplaced(name))
+  const first = await make().catch((error: unknown) => {
+    stop()
+    throw error
+  })
+  let held = first
+
+  const replace = async (failures: number): Promise<void> => {
+    try {
+      const before = held
+      held = await make()
+      await end(before)
+      if (isClosed) await end(held)
+    } catch (error) {
+      onError(error)
+      if (isClosed) return await end(held)
+      cancelRetry = clock.schedule(backoffMs(failures, random), () => ask(failures + 1), { background: true })
+    }
+  }
+
+  /** One at a time; what changes while one is under way is looked at after it. */
+  const ask = (failures = 0): void => {
+    cancelRetry()
+    if (isClosed) return
+    if (underWay !== undefined) {
+      isAskedAgain = true
+      return
+    }
+    underWay = replace(failures).finally(() => {
+      underWay = undefined
+      if (!isAskedAgain) return
+      isAskedAgain = false
+      ask()
+    })
+  }
+
+  onReplaced = (name) => {
+    if (name === held.connection.cluster.name) ask()
+  }
+  for (const name of replacedEarly) onReplaced(name)
+
+  return Object.freeze({
+    current: () => held.client,
+    close: async () => {
+      if (isClosed) return
+      isClosed = true
+      stop()
+      cancelRetry()
+      if (underWay === undefined) await end(held)
+      else await underWay
+    },
+  })
+}

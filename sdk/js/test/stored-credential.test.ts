@@ -1,0 +1,267 @@
+import { inspect } from 'node:util'
+import { Admin, Producer, stringSerializers } from '@platformatic/kafka'
+import { Kafka } from 'kafkajs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { kafkajs } from '../src/kafkajs.ts'
+import { keepClient } from '../src/keep-client.ts'
+import { type Connection, type Lease, type LeaseEvent, openLease } from '../src/lease.ts'
+import { platformatic } from '../src/platformatic.ts'
+import { aConnection, anAnswer, created } from './answers.ts'
+import { createManualClock, type ManualClock, until } from './manual-clock.ts'
+import {
+  problem,
+  type SimulatedReply,
+  type SimulatedSwitchboard,
+  startSimulatedSwitchboard,
+} from './simulated-switchboard.ts'
+
+let clock: ManualClock
+let switchboard: SimulatedSwitchboard
+let events: LeaseEvent[]
+let lease: Lease
+
+const inSlot = (slot: 'a' | 'b', members: Readonly<Record<string, unknown>> = {}) => {
+  const { properties, ...connection } = aConnection(clock.now())
+  return {
+    ...connection,
+    properties: { ...properties, 'sasl.mechanism': 'SCRAM-SHA-512' },
+    credential: {
+      kind: 'scram',
+      mechanism: 'SCRAM-SHA-512',
+      username: `sb.orders-api@${slot}`,
+      password: `kafka-password-${slot}`,
+      slot,
+    },
+    ...members,
+  }
+}
+const answerIn = (slot: 'a' | 'b'): SimulatedReply =>
+  anAnswer(clock.now(), { connections: [inSlot(slot)], etag: `"${slot}"` })
+
+beforeEach(async () => {
+  clock = createManualClock()
+  events = []
+  switchboard = await startSimulatedSwitchboard(clock.now, () => answerIn('a'))
+  lease = await openLease({
+    url: switchboard.url,
+    token: 'workload.token.secret',
+    intent: { produce: [created] },
+    instance: 'pod-1',
+    clock,
+    random: () => 0.5,
+    onEvent: (event) => events.push(event),
+  })
+})
+
+afterEach(async () => {
+  lease.close()
+  await switchboard.close()
+})
+
+const bodies = () => switchboard.requests.map(({ body }) => body.moved)
+const countOf = (type: LeaseEvent['type']): number => events.filter((event) => event.type === type).length
+
+/** What Switchboard does when a credential rotates: the next renewal has the other slot. */
+const rotate = async (slot: 'a' | 'b'): Promise<void> => {
+  const renewed = countOf('renewed')
+  switchboard.follow(() => answerIn(slot))
+  clock.next()
+  await until(() => countOf('renewed') > renewed, 'a renewal')
+}
+
+describe('a stored credential', () => {
+  test('is the same for the life of a connection, whatever the lease has by now', async () => {
+    const first = lease.connection()
+    expect(first.credential).toEqual({
+      kind: 'scram',
+      mechanism: 'SCRAM-SHA-512',
+      username: 'sb.orders-api@a',
+      slot: 'a',
+    })
+    expect(first.password()).toBe('kafka-password-a')
+    await rotate('b')
+    expect(first.password()).toBe('kafka-password-a')
+    expect(lease.connection().password()).toBe('kafka-password-b')
+  })
+
+  test('is no token, and says so', () => {
+    expect(() => lease.connection().token()).toThrow(
+      expect.objectContaining({ code: 'unsupported', message: expect.stringContaining('`password`') }),
+    )
+  })
+
+  test('does not end, so that only `refreshAfter` says when to renew', async () => {
+    switchboard.follow(() => ({ status: 304 }))
+    clock.next()
+    await until(() => countOf('renewed') === 1, 'a renewal')
+    expect(switchboard.requests.at(-1)?.headers['if-none-match']).toBe('"a"')
+    expect(countOf('replaced')).toBe(0)
+  })
+
+  test('is what the clients log in with', async () => {
+    const { sasl } = platformatic(lease.connection()).client
+    expect(sasl).toMatchObject({ mechanism: 'SCRAM-SHA-512', username: 'sb.orders-api@a' })
+    expect(typeof sasl?.password === 'function' && sasl.password()).toBe('kafka-password-a')
+    const other = kafkajs(lease.connection()).client.sasl as { readonly password?: string }
+    expect(other).toMatchObject({ mechanism: 'scram-sha-512', username: 'sb.orders-api@a' })
+    expect(other.password).toBe('kafka-password-a')
+  })
+
+  test('is taken by the clients as it is', async () => {
+    const kafka = platformatic(lease.connection())
+    for (const client of [
+      new Admin({ ...kafka.client, strict: true }),
+      new Producer({ ...kafka.producer, strict: true, serializers: stringSerializers }),
+    ])
+      await client.close()
+    expect(() => new Kafka(kafkajs(lease.connection()).client).producer()).not.toThrow()
+  })
+
+  test('is in nothing that is printed', async () => {
+    await rotate('b')
+    const connection = lease.connection()
+    const settings = [platformatic(connection).client, kafkajs(connection).client]
+    for (const value of [lease, connection, events, ...settings])
+      expect(`${inspect(value, { depth: 9 })} ${JSON.stringify(value)}`).not.toContain('kafka-password')
+  })
+
+  test.each([
+    ['an unknown mechanism', { mechanism: 'SCRAM-SHA-1' }, 'unsupported'],
+    ['no password', { password: undefined }, 'malformed_answer'],
+    ['no user', { username: '' }, 'malformed_answer'],
+    ['no slot', { slot: undefined }, 'malformed_answer'],
+  ])('with %s is refused', async (_, changes, code) => {
+    const connection = inSlot('a')
+    switchboard.follow(() =>
+      anAnswer(clock.now(), { connections: [{ ...connection, credential: { ...connection.credential, ...changes } }] }),
+    )
+    clock.next()
+    await until(() => countOf('renewal_failed') === 1, 'a refusal')
+    const [failed] = events.flatMap((event) => (event.type === 'renewal_failed' ? [event.error] : []))
+    expect(failed).toMatchObject({ code })
+    expect(String(failed)).not.toContain('kafka-password')
+  })
+})
+
+describe('moving to the next slot', () => {
+  test('is told once when no client holds the one before any more', async () => {
+    const releases = [lease.hold(lease.connection()), lease.hold(lease.connection())]
+    await rotate('b')
+    expect(events.at(-1)).toEqual({ type: 'replaced', cluster: 'payments' })
+    lease.hold(lease.connection())
+    releases[0]?.()
+    releases[0]?.()
+    await rotate('b')
+    expect(bodies().filter(Boolean)).toEqual([])
+    releases[1]?.()
+    await until(() => countOf('renewed') === 3, 'the renewal that says it')
+    expect(bodies().at(-1)).toEqual({ payments: 'b' })
+    await rotate('b')
+    expect(bodies().filter(Boolean)).toHaveLength(1)
+  })
+
+  test('is told again after a failure', async () => {
+    const release = lease.hold(lease.connection())
+    await rotate('b')
+    switchboard.follow(() => problem(503, 'unavailable'))
+    release()
+    await until(() => countOf('renewal_failed') === 1, 'a failure')
+    await rotate('b')
+    expect(bodies().slice(-2)).toEqual([{ payments: 'b' }, { payments: 'b' }])
+  })
+
+  test('is not told for clients that nobody holds: nobody knows whether they moved', async () => {
+    await rotate('b')
+    await rotate('b')
+    expect(bodies().filter(Boolean)).toEqual([])
+  })
+
+  test('is nothing that a new lease has to know', async () => {
+    const release = lease.hold(lease.connection())
+    await rotate('b')
+    switchboard.follow(({ body }) => (body.lease === undefined ? answerIn('b') : problem(404, 'not_found')))
+    clock.next()
+    await until(() => countOf('renewed') === 2, 'a new lease')
+    release()
+    await rotate('b')
+    expect(bodies().filter(Boolean)).toEqual([])
+  })
+})
+
+describe('a kept client', () => {
+  type Fake = { readonly slot: string; isOpen: boolean }
+  let log: string[]
+  let failing: number
+
+  const slotOf = ({ credential }: Connection): string => (credential.kind === 'scram' ? credential.slot : 'none')
+  const keep = (errors: unknown[] = []) => {
+    log = []
+    failing = 0
+    return keepClient<Fake>(lease, {
+      open: async (connection) => {
+        if (failing-- > 0) throw new Error('no broker')
+        log.push(`open ${slotOf(connection)}`)
+        return { slot: slotOf(connection), isOpen: true }
+      },
+      close: async (client) => {
+        log.push(`close ${client.slot}`)
+        client.isOpen = false
+      },
+      onError: (error) => errors.push(error),
+      clock,
+      random: () => 0.5,
+    })
+  }
+
+  test('is made before the one before it is closed, and then Switchboard is told', async () => {
+    const kept = await keep()
+    const first = kept.current()
+    await rotate('b')
+    await until(() => bodies().at(-1) !== undefined, 'the word that it moved')
+    expect(bodies().at(-1)).toEqual({ payments: 'b' })
+    expect(log).toEqual(['open a', 'open b', 'close a'])
+    expect([first.isOpen, kept.current()]).toEqual([false, { slot: 'b', isOpen: true }])
+    await kept.close()
+    await kept.close()
+    expect(log).toEqual(['open a', 'open b', 'close a', 'close b'])
+  })
+
+  test('stays when the next one cannot be made, until it can', async () => {
+    const errors: unknown[] = []
+    const kept = await keep(errors)
+    failing = 1
+    await rotate('b')
+    await until(() => errors.length === 1, 'a failure')
+    expect(kept.current()).toEqual({ slot: 'a', isOpen: true })
+    expect(bodies().filter(Boolean)).toEqual([])
+    clock.next()
+    await until(() => log.includes('close a'), 'the next client')
+    expect(kept.current().slot).toBe('b')
+    await kept.close()
+  })
+
+  test('of which there are several in a process moves with all of them', async () => {
+    const [one, two] = [await keep(), await keep()]
+    await rotate('b')
+    await until(() => log.filter((line) => line === 'close a').length === 2, 'both')
+    await until(() => bodies().at(-1) !== undefined, 'the word that they moved')
+    expect(bodies().filter(Boolean)).toEqual([{ payments: 'b' }])
+    await one.close()
+    await two.close()
+  })
+
+  test('that was closed is not made anew', async () => {
+    const kept = await keep()
+    await kept.close()
+    await rotate('b')
+    expect(log).toEqual(['open a', 'close a'])
+  })
+
+  test('that cannot be made at first is an error, and nothing is held', async () => {
+    const opened = keepClient(lease, { open: () => Promise.reject(new Error('no broker')), close: () => {} })
+    await expect(opened).rejects.toThrow('no broker')
+    await rotate('b')
+    await until(() => bodies().at(-1) !== undefined || countOf('renewed') > 1, 'the word that nobody is there')
+    expect(bodies().at(-1)).toEqual({ payments: 'b' })
+  })
+})

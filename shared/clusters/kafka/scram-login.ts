@@ -1,0 +1,46 @@
+import { Connection } from '@platformatic/kafka'
+import type { Cluster } from '../../domain/cluster.ts'
+import type { BackendOutcome, Login, ScramUser } from '../scram-backend.ts'
+import { adminConnection } from './admin-connection.ts'
+import { findInCauses } from './causes.ts'
+
+const connectTimeoutMs = 3_000
+const refusals = ['SASL_AUTHENTICATION_FAILED']
+const missingMechanism = ['UNSUPPORTED_SASL_MECHANISM', 'ILLEGAL_SASL_STATE']
+
+const apiIdOf = (error: unknown): string | undefined =>
+  findInCauses(error, (each) => ('apiId' in each && typeof each.apiId === 'string' ? each.apiId : undefined))
+
+const tryBroker = async (broker: string, cluster: Cluster, { name, password }: ScramUser) => {
+  const at = broker.lastIndexOf(':')
+  const { tls } = adminConnection(cluster, { username: name, password, mechanism: 'SCRAM-SHA-512' })
+  const connection = new Connection('switchboard-probe', {
+    connectTimeout: connectTimeoutMs,
+    requestTimeout: connectTimeoutMs,
+    sasl: { mechanism: 'SCRAM-SHA-512', username: name, password },
+    ...(tls && { tls }),
+  })
+  // what fails is thrown by `connect` too
+  connection.on('error', () => {})
+  try {
+    await connection.connect(broker.slice(0, at), Number(broker.slice(at + 1)))
+  } finally {
+    await connection.close().catch(() => {})
+  }
+}
+
+/** Logs in to the first of the cluster's brokers that answers, over the listener that its admin uses. */
+export const tryLogin = async (cluster: Cluster, user: ScramUser): Promise<BackendOutcome<Login>> => {
+  const { bootstrapBrokers } = adminConnection(cluster, { username: '', password: '', mechanism: 'SCRAM-SHA-512' })
+  for (const broker of bootstrapBrokers)
+    try {
+      await tryBroker(String(broker), cluster, user)
+      return { outcome: 'works' }
+    } catch (error) {
+      const apiId = apiIdOf(error)
+      if (apiId !== undefined && refusals.includes(apiId)) return { outcome: 'refused' }
+      if (apiId !== undefined && missingMechanism.includes(apiId))
+        return { outcome: 'failed', reason: 'mechanism_missing', error }
+    }
+  return { outcome: 'unreachable' }
+}

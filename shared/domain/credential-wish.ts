@@ -1,0 +1,22 @@
+import { type AccessSubject, grantedParts } from './access.ts'
+import type { Directory } from './directory.ts'
+import { isExpired, isHeldBy } from './grant.ts'
+
+/**
+ * Whether a principal is to have a stored credential on a cluster: some grant of it leads there. `named`: one that names
+ * it, so that the credential is made before anybody asks.
+ */
+export type CredentialWish = 'named' | 'when asked for' | 'none'
+
+export const credentialWish = (
+  directory: Directory,
+  cluster: string,
+  principal: AccessSubject,
+  now: Date,
+): CredentialWish => {
+  if (directory.clusters.get(cluster)?.auth.includes('scram') !== true) return 'none'
+  const held = directory.grants.filter((grant) => isHeldBy(grant, principal) && !isExpired(grant, now))
+  const parts = grantedParts(directory, principal, held).filter(({ route }) => route.cluster === cluster)
+  if (parts.some(({ grant }) => grant.principals?.includes(principal.name))) return 'named'
+  return parts.length > 0 ? 'when asked for' : 'none'
+}

@@ -1,0 +1,29 @@
+/**
+ * Why a step of a stored credential failed: what an operator reads, and what failures are counted by.
+ * - `cluster_unavailable`: no answer, or one that another try may change
+ * - `cluster_denied`: the admin may not do it, or is not let in
+ * - `cluster_failed`: the cluster refused for another reason
+ * - `mechanism_missing`: the listener takes no SCRAM-SHA-512
+ * - `user_refused`: the cluster does not take a user of this name
+ * - `access_failed`: the ACLs could not be made or taken away
+ * - `secret_unavailable`: no answer of Secrets Manager, or too many requests
+ * - `secret_denied`: the secret, or its key, may not be used
+ * - `secret_foreign`: a secret of this name holds something that is not ours
+ * - `leases_unavailable`: who still has a slot cannot be read
+ * - `unexpected`: a bug
+ */
+export const failureReasons = [
+  'cluster_unavailable',
+  'cluster_denied',
+  'cluster_failed',
+  'mechanism_missing',
+  'user_refused',
+  'access_failed',
+  'secret_unavailable',
+  'secret_denied',
+  'secret_foreign',
+  'leases_unavailable',
+  'unexpected',
+] as const
+
+export type FailureReason = (typeof failureReasons)[number]

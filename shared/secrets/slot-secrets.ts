@@ -1,0 +1,224 @@
+import { createHash, randomBytes } from 'node:crypto'
+import {
+  CreateSecretCommand,
+  DeleteSecretCommand,
+  GetSecretValueCommand,
+  InvalidRequestException,
+  PutSecretValueCommand,
+  ResourceExistsException,
+  ResourceNotFoundException,
+  RestoreSecretCommand,
+  type SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager'
+import * as z from 'zod'
+import type { FailureReason } from '../domain/failure-reason.ts'
+import { type Credential, type SlotName, slotNames } from '../domain/rotation.ts'
+
+/** What a client logs in with. */
+export type SlotSecret = { readonly generation: number; readonly username: string; readonly password: string }
+
+export type SlotSecrets = Readonly<Partial<Record<SlotName, SlotSecret>>>
+
+/** One secret for both slots of a stored credential; whoever writes has claimed the credential. */
+export type SlotSecretStore = {
+  /** Nothing where there is no secret, or where it is about to be deleted. Needs no more than `GetSecretValue`. */
+  readonly read: (cluster: string, principal: string) => Promise<SlotSecrets>
+  /** The same for who may bring a secret back that somebody deleted. */
+  readonly recover: (cluster: string, principal: string) => Promise<SlotSecrets>
+  /** The password of the slot's generation: made and saved unless it is there. */
+  readonly ensure: (credential: Credential, slot: SlotName, username: string) => Promise<SlotSecret>
+  /**
+   * Deletes the secret, with a window to bring it back in, unless the other slot needs it. What is gone counts as
+   * deleted.
+   */
+  readonly removeSlot: (credential: Credential, slot: SlotName) => Promise<void>
+}
+
+/** Without any word of the secret. */
+export class SlotSecretError extends Error {
+  readonly reason: FailureReason
+
+  constructor(reason: FailureReason, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'SlotSecretError'
+    this.reason = reason
+  }
+}
+
+const slotSchema = z.strictObject({
+  generation: z.int().min(1),
+  username: z.string().min(1),
+  password: z.string().min(1),
+})
+const secretSchema = z.strictObject({ a: slotSchema.optional(), b: slotSchema.optional() })
+
+/** 256 bits, in characters that no file format and no shell has to escape. */
+const createPassword = (): string => randomBytes(32).toString('base64url')
+
+export const slotSecretName = (cluster: string, principal: string): string =>
+  `switchboard/credentials/${cluster}/${principal}`
+
+/**
+ * Follows from what is replaced: of two writers that saw the same secret the second is refused, and one that repeats
+ * itself after a lost answer is not.
+ */
+const tokenAfter = (name: string, version: string): string =>
+  createHash('sha256').update(`${name}\n${version}`).digest('hex')
+
+const denials = ['AccessDeniedException', 'DecryptionFailure', 'EncryptionFailure', 'UnrecognizedClientException']
+
+const toError = (cause: unknown, name: string): SlotSecretError => {
+  if (cause instanceof SlotSecretError) return cause
+  const errorName = cause instanceof Error ? cause.name : 'unknown'
+  const reason = denials.includes(errorName) ? 'secret_denied' : 'secret_unavailable'
+  return new SlotSecretError(reason, `the secret \`${name}\`: ${errorName}`, { cause })
+}
+
+/** Without the parser's own message, which quotes the text. */
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const parse = (text: string, name: string): SlotSecrets => {
+  const parsed = secretSchema.safeParse(parseJson(text))
+  if (!parsed.success)
+    throw new SlotSecretError('secret_foreign', `the secret \`${name}\` has not the shape that rotate writes`)
+  const { a, b } = parsed.data
+  return { ...(a && { a }), ...(b && { b }) }
+}
+
+type Found =
+  | { readonly kind: 'found'; readonly slots: SlotSecrets; readonly version: string }
+  | { readonly kind: 'absent' | 'deleted' }
+
+const otherSlot = (slot: SlotName): SlotName => (slot === 'a' ? 'b' : 'a')
+
+const recoveryWindowDays = 7
+/** A writer that was overtaken looks again; more than twice is somebody who does not stop. */
+const attempts = 3
+
+/** @param kmsKeyId what new secrets are encrypted with; undefined for who only reads */
+export const createSlotSecrets = (secrets: SecretsManagerClient, kmsKeyId?: string): SlotSecretStore => {
+  const find = async (name: string): Promise<Found> => {
+    try {
+      const { SecretString, VersionId = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: name }))
+      if (SecretString === undefined)
+        throw new SlotSecretError('secret_foreign', `the secret \`${name}\` holds no text`)
+      return { kind: 'found', slots: parse(SecretString, name), version: VersionId }
+    } catch (error) {
+      if (error instanceof ResourceNotFoundException) return { kind: 'absent' }
+      // the only request that a secret refuses for what it is in: one that waits for its deletion
+      if (error instanceof InvalidRequestException) return { kind: 'deleted' }
+      throw error
+    }
+  }
+
+  const restore = async (name: string): Promise<Found> => {
+    await secrets.send(new RestoreSecretCommand({ SecretId: name }))
+    return find(name)
+  }
+
+  /** What other than this slot is to stay: only what the credential has, whatever a restored secret held. */
+  const othersOf = ({ slots }: Credential, slot: SlotName, held: SlotSecrets): SlotSecrets =>
+    Object.fromEntries(
+      slotNames.flatMap((each) => {
+        const secret = held[each]
+        const isKept = each !== slot && slots[each].state !== 'absent' && secret?.generation === slots[each].generation
+        return isKept ? [[each, secret]] : []
+      }),
+    )
+
+  /** False when somebody else was faster. */
+  const write = async (name: string, found: Found, credential: Credential, slots: SlotSecrets): Promise<boolean> => {
+    const SecretString = JSON.stringify(slots)
+    try {
+      if (found.kind === 'found')
+        await secrets.send(
+          new PutSecretValueCommand({
+            SecretId: name,
+            SecretString,
+            ClientRequestToken: tokenAfter(name, found.version),
+          }),
+        )
+      else
+        await secrets.send(
+          new CreateSecretCommand({
+            Name: name,
+            Description: 'Made by Switchboard: the passwords of a principal on a Kafka cluster',
+            SecretString,
+            ...(kmsKeyId !== undefined && { KmsKeyId: kmsKeyId }),
+            Tags: [
+              { Key: 'switchboard:cluster', Value: credential.cluster },
+              { Key: 'switchboard:principal', Value: credential.principal },
+            ],
+          }),
+        )
+      return true
+    } catch (error) {
+      if (error instanceof ResourceExistsException) return false
+      // it was deleted since it was looked for
+      if (error instanceof InvalidRequestException || error instanceof ResourceNotFoundException) return false
+      throw error
+    }
+  }
+
+  const ensureSlot = async (name: string, credential: Credential, slot: SlotName, username: string) => {
+    const { generation } = credential.slots[slot]
+    for (let attempt = 1; attempt <= attempts; attempt++) {
+      const first = await find(name)
+      const found = first.kind === 'deleted' ? await restore(name) : first
+      const held = found.kind === 'found' ? found.slots : {}
+      const there = held[slot]
+      if (there?.generation === generation) {
+        if (there.username === username) return there
+        throw new SlotSecretError('secret_foreign', `the secret \`${name}\` is of another user`)
+      }
+      const made: SlotSecret = { generation, username, password: createPassword() }
+      if (await write(name, found, credential, { ...othersOf(credential, slot, held), [slot]: made })) return made
+    }
+    throw new SlotSecretError('secret_unavailable', `the secret \`${name}\` is changed by somebody else all the time`)
+  }
+
+  const deleteSecret = async (name: string): Promise<void> => {
+    try {
+      await secrets.send(new DeleteSecretCommand({ SecretId: name, RecoveryWindowInDays: recoveryWindowDays }))
+    } catch (error) {
+      if (error instanceof ResourceNotFoundException || error instanceof InvalidRequestException) return
+      throw error
+    }
+  }
+
+  const named = async <T>(cluster: string, principal: string, work: (name: string) => Promise<T>): Promise<T> => {
+    const name = slotSecretName(cluster, principal)
+    try {
+      return await work(name)
+    } catch (error) {
+      throw toError(error, name)
+    }
+  }
+
+  const slotsOf = (found: Found): SlotSecrets => (found.kind === 'found' ? found.slots : {})
+
+  return {
+    read: (cluster, principal) => named(cluster, principal, async (name) => slotsOf(await find(name))),
+
+    recover: (cluster, principal) =>
+      named(cluster, principal, async (name) => {
+        const found = await find(name)
+        return slotsOf(found.kind === 'deleted' ? await restore(name) : found)
+      }),
+
+    ensure: (credential, slot, username) =>
+      named(credential.cluster, credential.principal, (name) => ensureSlot(name, credential, slot, username)),
+
+    removeSlot: (credential, slot) =>
+      named(credential.cluster, credential.principal, async (name) => {
+        // a password of nobody's is replaced by the next one, so that a rotation is one write to a service that takes few
+        if (credential.slots[otherSlot(slot)].state === 'absent') await deleteSecret(name)
+      }),
+  }
+}

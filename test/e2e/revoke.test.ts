@@ -1,0 +1,314 @@
+import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import {
+  CloudWatchLogsClient,
+  paginateDescribeLogGroups,
+  paginateFilterLogEvents,
+} from '@aws-sdk/client-cloudwatch-logs'
+import { PurgeQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { findErrorBy, Producer, stringSerializers } from '@platformatic/kafka'
+import { type Lease, openLease } from '@switchboard-kafka/client'
+import { platformatic } from '@switchboard-kafka/client/platformatic'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseDocument } from 'yaml'
+import { awsEnvironment, trustAuthority } from '../../local/emulator.ts'
+import { mintWorkloadToken } from '../../local/issuer.ts'
+import { nodeFile, root } from '../../local/paths.ts'
+import { cleanEnvironment } from '../../local/processes.ts'
+import { readStackState } from '../../local/state.ts'
+import { canLogIn } from '../fixtures/kafka-login.ts'
+
+// Somebody must be out: what a revocation does to a producer that is connected and under load, and to its neighbour.
+
+const state = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
+trustAuthority(readFileSync(state.caFile, 'utf8'))
+const { aws, switchboard } = state
+const created = 'kafka://payments.acme.com/orders/created'
+const daily = 'kafka://payments.acme.com/reports/daily'
+const run = randomUUID().slice(0, 8)
+const thief = `thief-${run}`
+const neighbour = `neighbour-${run}`
+
+const command = async (...words: readonly string[]): Promise<string> => {
+  const options = { cwd: root, env: cleanEnvironment(awsEnvironment(aws, state.caFile)) }
+  const args = [join(root, 'cli/switchboard.ts'), ...words, '--stack', switchboard.stackName]
+  return (await promisify(execFile)(nodeFile, args, options)).stdout
+}
+
+type Answer = {
+  readonly status: number
+  readonly code?: string
+  readonly lease?: { readonly id: string }
+  readonly connections?: readonly { readonly credential: { readonly username?: string; readonly password?: string } }[]
+}
+
+const ask = async (principal: string, intent: Record<string, unknown>): Promise<Answer> => {
+  const response = await fetch(`${switchboard.url}/v1/resolve`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${await mintWorkloadToken(state, { principal })}`,
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify(intent),
+  })
+  return { status: response.status, ...Object(await response.json()) }
+}
+
+const until = async <T>(look: () => Promise<T>, isEnough: (found: T) => boolean, what: string): Promise<T> => {
+  const deadline = Date.now() + 30_000
+  for (;;) {
+    const found = await look()
+    if (isEnough(found)) return found
+    if (Date.now() > deadline) throw new Error(`not within 30 s: ${what}; last ${JSON.stringify(found)}`)
+    await delay(50)
+  }
+}
+
+const leases: Lease[] = []
+const loads: { readonly stop: () => Promise<void> }[] = []
+
+type Attempt = { readonly at: number; readonly refusedBy: string | undefined }
+
+/** A producer of the SDK that sends without a pause, one record at a time. */
+const startLoad = async (principal: string) => {
+  const lease = await openLease({
+    url: switchboard.url,
+    token: () => mintWorkloadToken(state, { principal }),
+    intent: { produce: [created] },
+  })
+  leases.push(lease)
+  const kafka = platformatic(lease.connection())
+  const producer = new Producer({ ...kafka.producer, retries: 0, serializers: stringSerializers })
+  const topic = kafka.topic(created)
+  const attempts: Attempt[] = []
+  let connections = 0
+  producer.on('client:broker:connect', () => {
+    connections += 1
+  })
+  let isStopped = false
+  const send = async (): Promise<void> => {
+    let refusedBy: string | undefined
+    try {
+      await producer.send({ messages: [{ topic, key: principal, value: String(attempts.length) }] })
+    } catch (error) {
+      const refusal = findErrorBy(error as Error, 'apiId', 'TOPIC_AUTHORIZATION_FAILED')
+      refusedBy = refusal === null || refusal === undefined ? String(error) : 'TOPIC_AUTHORIZATION_FAILED'
+    }
+    attempts.push({ at: Date.now(), refusedBy })
+  }
+  const loop = (async () => {
+    while (!isStopped) {
+      await send()
+      await delay(5)
+    }
+  })()
+  const load = {
+    attempts,
+    connections: () => connections,
+    stop: async () => {
+      isStopped = true
+      await loop
+      await producer.close()
+    },
+  }
+  loads.push(load)
+  await until(
+    async () => attempts.filter(({ refusedBy }) => refusedBy === undefined).length,
+    (sent) => sent > 20,
+    'load',
+  )
+  return load
+}
+
+type AccessApplied = { readonly timestamp: string; readonly milliseconds: number; readonly cluster: string }
+
+/** When rotate took a message about the principal on `payments` in hand, by its own log. */
+const takenAfter = async (principal: string, since: number): Promise<number> => {
+  const logs = new CloudWatchLogsClient({
+    region: aws.region,
+    endpoint: aws.endpointUrl,
+    credentials: { accessKeyId: aws.accessKeyId, secretAccessKey: aws.secretAccessKey },
+  })
+  const taken: number[] = []
+  for await (const { logGroups = [] } of paginateDescribeLogGroups({ client: logs }, {}))
+    for (const { logGroupName = '' } of logGroups.filter(({ logGroupName: name = '' }) => name.includes('Rotate')))
+      for await (const { events = [] } of paginateFilterLogEvents({ client: logs }, { logGroupName, startTime: since }))
+        for (const { message = '' } of events) {
+          if (!message.includes('"access applied"') || !message.includes(principal)) continue
+          const line: AccessApplied = JSON.parse(message)
+          if (line.cluster !== 'payments') continue
+          const at = new Date(line.timestamp).getTime() - line.milliseconds
+          if (at >= since) taken.push(at)
+        }
+  return Math.min(...taken)
+}
+
+beforeAll(async () => {
+  const policy = parseDocument(readFileSync(state.policyFile, 'utf8'))
+  for (const principal of [thief, neighbour])
+    policy.addIn(['grants'], { principals: [principal], produce: [created], consume: [daily] })
+  policy.setIn(['clusters', 'analytics', 'auth'], ['scram'])
+  const clock = { propagation: '1s', lookEvery: '200ms', skew: '1s' }
+  policy.setIn(['clusters', 'analytics', 'rotation'], policy.createNode({ clock }))
+  const policyFile = join(state.runDirectory, 'revoke-policy.yaml')
+  writeFileSync(policyFile, policy.toString({ lineWidth: 0 }), { mode: 0o600 })
+  await command('apply', policyFile)
+  await until(
+    () => ask(neighbour, { produce: [created] }),
+    ({ status }) => status === 200,
+    'the policy in force',
+  )
+})
+
+afterAll(async () => {
+  await Promise.all(loads.map(({ stop }) => stop()))
+  for (const lease of leases) lease.close()
+  for (const principal of [thief, neighbour]) await command('restore', principal)
+  await command('apply', state.policyFile)
+})
+
+test('a producer under load is refused on its live connection at once, its neighbour is not, and a restore brings it back', async () => {
+  const [out, calm] = await Promise.all([startLoad(thief), startLoad(neighbour)])
+  const connections = out.connections()
+  const calmBefore = calm.attempts.length
+  expect(out.attempts.every(({ refusedBy }) => refusedBy === undefined)).toBe(true)
+
+  const startedAt = Date.now()
+  const told = await command('revoke', thief)
+
+  const refused = out.attempts.find(({ refusedBy }) => refusedBy !== undefined)
+  const taken = await until(() => takenAfter(thief, startedAt), Number.isFinite, 'a line of rotate')
+  expect(refused?.refusedBy).toBe('TOPIC_AUTHORIZATION_FAILED')
+  expect((refused?.at ?? 0) - taken).toBeLessThan(1_000)
+  expect((refused?.at ?? 0) - startedAt).toBeLessThan(5_000)
+  expect(connections).toBeGreaterThan(0)
+  expect(out.connections()).toBe(connections)
+  expect(told).toMatch(new RegExp(`^\`${thief}\` is revoked: new requests are refused within 5 s`))
+  expect(told).toMatch(/payments: access gone, also for live connections, after \d\.\d s/)
+  expect(told).toMatch(/payments: tokens end by 20\d\d-/)
+
+  // nothing gets through any more, and what the command said of new requests is so
+  const since = out.attempts.length
+  expect(await ask(thief, { produce: [created] })).toMatchObject({ status: 403, code: 'access_denied' })
+  await until(
+    async () => out.attempts.length,
+    (count) => count > since + 20,
+    'more attempts',
+  )
+  expect(out.attempts.slice(since).filter(({ refusedBy }) => refusedBy === undefined)).toEqual([])
+
+  expect(calm.attempts.length).toBeGreaterThan(calmBefore + 100)
+  expect(calm.attempts.filter(({ refusedBy }) => refusedBy !== undefined)).toEqual([])
+  expect(await command('revoked')).toContain(thief)
+
+  const restored = await command('restore', thief)
+
+  expect(restored).toMatch(/payments: access as the grants say after/)
+  const back = out.attempts.length
+  await until(
+    async () => out.attempts.slice(back).some(({ refusedBy }) => refusedBy === undefined),
+    Boolean,
+    'records of the restored producer',
+  )
+  await until(
+    () => ask(thief, { produce: [created] }),
+    ({ status }) => status === 200,
+    'an answer for the restored principal',
+  )
+  expect(calm.attempts.filter(({ refusedBy }) => refusedBy !== undefined)).toEqual([])
+  expect(await command('revoked')).not.toContain(thief)
+})
+
+test('somebody who is revoked on one cluster is refused there alone', async () => {
+  await until(
+    () => ask(neighbour, { consume: [daily] }),
+    ({ status }) => status === 200,
+    'access on the other cluster',
+  )
+
+  const told = await command('revoke', neighbour, '--cluster', 'analytics')
+
+  expect(told).toContain('analytics: access gone')
+  expect(told).not.toContain('payments:')
+  expect(await ask(neighbour, { consume: [daily] })).toMatchObject({ status: 403, code: 'access_denied' })
+  expect(await ask(neighbour, { produce: [created] })).toMatchObject({ status: 200 })
+  await command('restore', neighbour, '--cluster', 'analytics')
+  await until(
+    () => ask(neighbour, { consume: [daily] }),
+    ({ status }) => status === 200,
+    'access again',
+  )
+})
+
+test('somebody whose credential is stored loses its user too, and gets another after a restore', async () => {
+  const wish = { consume: [daily], network: 'vpc-local' }
+  const getLogin = async () => {
+    const { connections = [] } = await until(
+      () => ask(thief, wish),
+      ({ status }) => status === 200,
+      'a stored credential',
+    )
+    const { username = '', password = '' } = connections[0]?.credential ?? {}
+    return { bootstrap: state.clusters.analytics.inside, username, password }
+  }
+  const login = await getLogin()
+  expect(await canLogIn(login)).toBe(true)
+  expect(await command('credentials', '--principal', thief)).toMatch(/analytics +\S+ +a +active /)
+  expect(await command('leases', '--slot', `${thief}@a`)).toContain('analytics@a')
+
+  const told = await command('revoke', thief)
+
+  expect(told).toMatch(/analytics: access gone, also for live connections, after \d/)
+  expect(told).toMatch(/analytics: users gone after \d/)
+  expect(await canLogIn(login)).toBe(false)
+  expect(await ask(thief, wish)).toMatchObject({ status: 403, code: 'access_denied' })
+
+  expect(await command('restore', thief)).toContain('stored credentials are made anew')
+
+  const again = await getLogin()
+  expect(again.password).not.toBe(login.password)
+  expect(await canLogIn(again)).toBe(true)
+})
+
+test('what rotate gave up is queued again by the command, and what is not ours stays', async () => {
+  const sqs = new SQSClient({
+    region: aws.region,
+    endpoint: aws.endpointUrl,
+    credentials: { accessKeyId: aws.accessKeyId, secretAccessKey: aws.secretAccessKey },
+  })
+  const QueueUrl = switchboard.outputs.DeadLetterQueueUrl ?? ''
+  const bury = (MessageBody: string) =>
+    sqs.send(
+      new SendMessageCommand({
+        QueueUrl,
+        MessageBody,
+        MessageGroupId: MessageBody,
+        MessageDeduplicationId: randomUUID(),
+      }),
+    )
+  const principal = `buried-${run}`
+  await bury(run)
+  await bury(JSON.stringify({ kind: 'access', cluster: 'payments', principal }))
+  const startedAt = Date.now()
+
+  const told = await command('redrive')
+
+  expect(told).toContain(principal)
+  expect(told).toMatch(/1 left: no messages of this version/)
+  await until(() => takenAfter(principal, startedAt), Number.isFinite, 'the work')
+  await sqs.send(new PurgeQueueCommand({ QueueUrl }))
+})
+
+test('a lease that an operator ends is off the record', async () => {
+  const { lease } = await ask(neighbour, { produce: [created] })
+  const id = lease?.id ?? ''
+  expect(await command('leases', '--principal', neighbour)).toContain(id)
+
+  expect(await command('leases', '--end', id, '--principal', neighbour)).toContain('has ended')
+
+  expect(await command('leases', '--principal', neighbour)).not.toContain(id)
+})
