@@ -89,6 +89,7 @@ describe('the app', () => {
   // and no longer found fails this test.
   const acknowledged = [
     'AwsSolutions-APIG4 Switchboard/Switchboard/Api/EveryRequest/Resource',
+    'AwsSolutions-APIG4 Switchboard/Switchboard/Api/PolledRequest/Resource',
     'AwsSolutions-IAM5[Resource::*] Switchboard/Switchboard/Resolve/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/clusters/*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
