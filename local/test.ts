@@ -100,32 +100,43 @@ const sum = (counts: readonly TestCount[]): TestCount => ({
   failures: counts.flatMap(({ failures }) => failures),
 })
 
-const runAll = async (context: Context): Promise<TestCount> => {
+const runOffline = async (context: Context): Promise<readonly TestCount[]> => [
+  await check(context, 'lint', [localBin('biome'), 'check', '--error-on-warnings', '.']),
+  await check(context, 'types', [localBin('tsc'), '--noEmit']),
+  await runProjects(context, ['unit', 'sdk', 'infra'], {}),
+]
+
+const runEndToEnd = async (context: Context): Promise<readonly TestCount[]> => {
   const { terminal, signal } = context
-  const stack = bringUp(terminal, { runDirectory: testFolder, signal, maxReauthMs, signingKeys })
-  stack.catch(() => {})
-  // Beside the stack's coming up, which mostly waits.
-  const counts = [
-    await check(context, 'lint', [localBin('biome'), 'check', '--error-on-warnings', '.']),
-    await check(context, 'types', [localBin('tsc'), '--noEmit']),
-    await runProjects(context, ['unit', 'sdk', 'infra'], {}),
-  ]
   try {
-    const state = await stack
+    const state = await bringUp(terminal, { runDirectory: testFolder, signal, maxReauthMs, signingKeys })
     // the clients need no stack, but what it was made of: jars and Python packages
     const count = await runProjects(context, ['clients', 'e2e'], testEnvironment(state))
     const seen = count.failed > 0 ? [`the logs of its stack: ${state.logDirectory}`] : []
-    counts.push({ ...count, failures: [...count.failures, ...seen] })
-    // last, because it reads what all others left in logs
-    counts.push(await runProjects(context, ['aftermath'], testEnvironment(state)))
+    return [{ ...count, failures: [...count.failures, ...seen] }]
   } catch (error) {
     signal.throwIfAborted()
     reportFailure(terminal, error)
-    counts.push({ passed: 0, failed: 1, failures: ['end to end: its stack did not come up'] })
-  } finally {
-    await Promise.allSettled([stack])
+    return [{ passed: 0, failed: 1, failures: ['end to end: its stack did not come up'] }]
   }
-  return sum(counts)
+}
+
+/** What is logged is read last, when nobody adds to it. */
+const runAftermath = async (context: Context): Promise<readonly TestCount[]> => {
+  const record = readStackRecord(stateFileOf(testFolder))
+  if (record?.status !== 'ready') return []
+  return [await runProjects(context, ['aftermath'], testEnvironment(record))]
+}
+
+const runAll = async (context: Context): Promise<TestCount> => {
+  // side by side: a stack that comes up and its long tests mostly wait
+  const both = await Promise.allSettled([runOffline(context), runEndToEnd(context)])
+  context.signal.throwIfAborted()
+  const counts = both.flatMap((each) => {
+    if (each.status === 'rejected') throw each.reason
+    return each.value
+  })
+  return sum([...counts, ...(await runAftermath(context))])
 }
 
 /** Everything there is to check, with a stack of its own; resolves to the exit code. */

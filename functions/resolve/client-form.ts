@@ -52,7 +52,7 @@ type Query = Readonly<Partial<Record<(typeof parameterNames)[number], string>>>
 /** @throws SwitchboardError `invalid_intent` when one is unknown or stands there twice */
 const parseQuery = (rawQueryString: string): Query => {
   const query: Record<string, string> = {}
-  for (const [name, value] of new URLSearchParams(rawQueryString)) {
+  for (const [name, value] of new URLSearchParams(`?${rawQueryString}`)) {
     if (!(parameterNames as readonly string[]).includes(name))
       throw refused('', `the query has ${quoted(name)}, allowed: ${names(parameterNames)}`)
     if (Object.hasOwn(query, name)) throw refused(name, `the query has \`${name}\` more than once`)
