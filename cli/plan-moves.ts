@@ -6,6 +6,7 @@ import { type Intent, parseIntent, wishes } from '../shared/domain/intent.ts'
 import type { Principal } from '../shared/domain/principal.ts'
 import { decideToken, reachOf, type TokenDecision, tokenIntentOf } from '../shared/domain/reach.ts'
 import type { Revocation } from '../shared/domain/revocation.ts'
+import { scopeOf } from '../shared/http/token-answer.ts'
 import type { Lease } from '../shared/store/lease-store.ts'
 
 /** What would become of live leases of one principal that ask for the same. */
@@ -135,7 +136,7 @@ const compareTokens = (cluster: string, before: TokenDecision, after: TokenDecis
     {
       change: kind,
       action: 'token',
-      asked: `kafka:${cluster}`,
+      asked: scopeOf(cluster),
       from: before.outcome === 'deny' ? whyNot(before) : topicsPlace(before),
       to: after.outcome === 'deny' ? whyNot(after) : topicsPlace(after),
     },

@@ -1,6 +1,7 @@
 import type { Connection } from '@switchboard-kafka/client'
 import { type ClientLogin, isAssertionFile, type TokenSource } from '../../shared/http/client-file.ts'
 import type { ConnectionSettings } from '../../shared/http/connection.ts'
+import { scopeOf, tokenEndpointUrl } from '../../shared/http/token-answer.ts'
 import { CommandError } from '../command-error.ts'
 import type { Caller, Role } from './arguments.ts'
 
@@ -72,8 +73,8 @@ export type TokenSourceParts = {
  */
 export const tokenSourceOf = ({ url, caller, instance, cluster, tokenFile }: TokenSourceParts): TokenSource => {
   const endpoint = {
-    tokenEndpointUrl: `${url}/v1/token?instance=${encodeURIComponent(instance)}`,
-    scope: `kafka:${cluster}`,
+    tokenEndpointUrl: tokenEndpointUrl(url, instance),
+    scope: scopeOf(cluster),
   }
   if (caller.kind === 'client')
     return { kind: 'client_credentials', ...endpoint, clientId: caller.id, clientSecret: caller.secret }

@@ -12,6 +12,21 @@ export const authorizationHash = (authorization: string | undefined): string =>
 
 export const tokenHash = (event: APIGatewayProxyEventV2): string => authorizationHash(event.headers.authorization)
 
+type Verdict =
+  | { readonly outcome: 'allow'; readonly times: { readonly expiresAt: Date; readonly limit: string } }
+  | { readonly outcome: 'deny'; readonly rule: number; readonly reason: string }
+
+/** What was decided, as every audit event of a decision has it. */
+export const verdict = (decision: Verdict, lease: string) =>
+  decision.outcome === 'allow'
+    ? {
+        outcome: 'allow' as const,
+        lease,
+        expiresAt: decision.times.expiresAt.toISOString(),
+        limit: decision.times.limit,
+      }
+    : { outcome: 'deny' as const, rule: decision.rule, reason: decision.reason }
+
 /** The caller gets one answer for every failure; the true reason is here. */
 export const authenticationDenied = (event: APIGatewayProxyEventV2, reason: string | undefined): AuditEvent => ({
   event: 'authentication',

@@ -12,7 +12,8 @@ import {
   type TokenSource,
 } from '../../shared/http/client-file.ts'
 import { type ConnectionSettings, scramMechanism } from '../../shared/http/connection.ts'
-import { basicCredentials } from '../../shared/identity/authenticator.ts'
+import { scopeOf, tokenEndpointUrl } from '../../shared/http/token-answer.ts'
+import { basicCredentials, isBasic } from '../../shared/identity/authenticator.ts'
 
 export const jsonType = 'application/json'
 export const javaType = 'text/x-java-properties'
@@ -68,8 +69,7 @@ type Login = (endpoint: { readonly tokenEndpointUrl: string; readonly scope: str
 
 /** @throws SwitchboardError `invalid_intent` when a client cannot get tokens so */
 const parseLogin = (query: Query, authorization: string | undefined): Login => {
-  const client =
-    authorization !== undefined && /^basic /i.test(authorization) ? basicCredentials(authorization) : undefined
+  const client = authorization !== undefined && isBasic(authorization) ? basicCredentials(authorization) : undefined
   const { auth = client === undefined ? undefined : 'client_credentials', assertion_file: file } = query
   if (auth === undefined || auth === 'token')
     throw refused('auth', `a file cannot hold a token, no Kafka client reads one from its settings; use ${ways}`)
@@ -140,13 +140,13 @@ export const parseClientForm = (parts: ClientFormParts): ClientForm | undefined 
     return undefined
   }
   const { instance } = intent.client
-  // a component of an endpoint may be a query (RFC 6749 3.2); it gives each instance its own lease
-  const tokenEndpointUrl = `${issuerUrl}/v1/token${instance === undefined ? '' : `?instance=${encodeURIComponent(instance)}`}`
+  // an instance has a lease of its own
+  const endpoint = tokenEndpointUrl(issuerUrl, instance)
   // `auth` says how to get tokens: on a cluster that takes none it has nothing to say, so that a route may lead there
   const sourceFor = ({ cluster, properties }: ConnectionSettings): TokenSource | undefined =>
     properties['sasl.mechanism'] === scramMechanism
       ? undefined
-      : parseLogin(query, event.headers.authorization)({ tokenEndpointUrl, scope: `kafka:${cluster.name}` })
+      : parseLogin(query, event.headers.authorization)({ tokenEndpointUrl: endpoint, scope: scopeOf(cluster.name) })
   const variantOf = (source: TokenSource | undefined): string =>
     JSON.stringify([
       type,

@@ -1,13 +1,13 @@
-import { hash, randomUUID } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { requiredAccess } from '../../shared/domain/access.ts'
 import { canonicalJson } from '../../shared/domain/canonical-json.ts'
-import { type Cluster, clusterAudience } from '../../shared/domain/cluster.ts'
+import type { Cluster } from '../../shared/domain/cluster.ts'
 import { type Decision, decide } from '../../shared/domain/decide.ts'
 import { maximumRoutesOfPattern } from '../../shared/domain/directory.ts'
 import { SwitchboardError } from '../../shared/domain/errors.ts'
 import { type Intent, intentKey } from '../../shared/domain/intent.ts'
 import type { LeaseSlots } from '../../shared/domain/lease-slots.ts'
-import { kafkaUser, type Principal } from '../../shared/domain/principal.ts'
+import type { Principal } from '../../shared/domain/principal.ts'
 import { inDialect, type StoredLogin } from '../../shared/http/client-file.ts'
 import {
   type AnswerCredential,
@@ -16,12 +16,13 @@ import {
   renderConnection,
   scramMechanism,
 } from '../../shared/http/connection.ts'
-import { signKafkaToken } from '../../shared/secrets/kafka-token.ts'
 import type { SigningKeys } from '../../shared/secrets/signing-key-store.ts'
 import type { SlotCheck } from '../../shared/store/credential-store.ts'
 import type { DirectorySnapshot } from '../../shared/store/directory-cache.ts'
 import { type Lease, type LeaseStore, leaseId } from '../../shared/store/lease-store.ts'
+import { verdict } from './audit.ts'
 import type { ClientForm } from './client-form.ts'
+import { mintKafkaToken } from './mint-kafka-token.ts'
 import { accessDenied, createRequireAccess, type RequireAccessDeps } from './require-access.ts'
 import {
   leaseSlotsOf,
@@ -186,14 +187,7 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
       produce: intent.produce.map((asked) => asked.name),
       consume: intent.consume.map((asked) => asked.name),
       directory: directory.hash,
-      ...(decision.outcome === 'allow'
-        ? {
-            outcome: 'allow',
-            lease: id,
-            expiresAt: decision.times.expiresAt.toISOString(),
-            limit: decision.times.limit,
-          }
-        : { outcome: 'deny', rule: decision.rule, reason: decision.reason }),
+      ...verdict(decision, id),
     })
     if (decision.outcome === 'deny') throw refusal(decision)
 
@@ -301,14 +295,14 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
         return {
           kind: 'jwt',
           expiresAt: told.expiresAt,
-          token: signKafkaToken(active, {
-            iss: issuerUrl,
-            sub: kafkaUser(directory.kafkaUserPrefix, principal.name),
-            aud: clusterAudience(cluster, issuerUrl),
-            iat: Math.floor(now.getTime() / 1000),
-            exp: Math.floor(times.expiresAt.getTime() / 1000),
-            jti: randomUUID(),
+          token: mintKafkaToken(active, {
+            issuerUrl,
+            kafkaUserPrefix: directory.kafkaUserPrefix,
+            principal: principal.name,
+            cluster,
             lease: id,
+            issuedAt: now,
+            expiresAt: times.expiresAt,
           }),
         }
       }

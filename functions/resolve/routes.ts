@@ -6,6 +6,7 @@ import { leaseIdPattern, parseIntent } from '../../shared/domain/intent.ts'
 import type { Principal } from '../../shared/domain/principal.ts'
 import { negotiate } from '../../shared/http/accept.ts'
 import { readJsonBody, requireAcceptsJson } from '../../shared/http/request.ts'
+import { tokenEndpointUrl, tokenPath } from '../../shared/http/token-answer.ts'
 import { type Authenticate, authenticateRole } from '../../shared/identity/authenticator.ts'
 import type { SigningKeys } from '../../shared/secrets/signing-key-store.ts'
 import type { DirectoryCache } from '../../shared/store/directory-cache.ts'
@@ -103,7 +104,7 @@ export const createRoutes = ({
       {
         issuer: issuerUrl,
         jwks_uri: `${issuerUrl}/.well-known/jwks.json`,
-        token_endpoint: `${issuerUrl}/v1/token`,
+        token_endpoint: tokenEndpointUrl(issuerUrl),
         grant_types_supported: grantTypes,
         token_endpoint_auth_methods_supported: clientAuthenticationMethods,
         response_types_supported: ['token'],
@@ -136,7 +137,7 @@ export const createRoutes = ({
       POST: (event, requestId) => answer(event, requestId, (directory) => authenticateRole(roleArn(event), directory)),
     },
     '/servicegw': { GET: createServicegwEndpoint({ directories, authenticate, servicegw }) },
-    '/v1/token': { POST: createTokenEndpoint({ directories, authenticate, issueToken, telemetry }) },
+    [tokenPath]: { POST: createTokenEndpoint({ directories, authenticate, issueToken, telemetry }) },
     '/v1/explain': {
       POST: async (event) => {
         requireAcceptsJson(event)

@@ -2,7 +2,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from '
 import { SwitchboardError } from '../../shared/domain/errors.ts'
 import { requireAcceptsJson } from '../../shared/http/request.ts'
 import { parseServicegwQuery } from '../../shared/http/servicegw-query.ts'
-import { type Authenticate, basicCredentials } from '../../shared/identity/authenticator.ts'
+import { type Authenticate, basicCredentials, isBasic } from '../../shared/identity/authenticator.ts'
 import type { DirectoryCache } from '../../shared/store/directory-cache.ts'
 import { tokenHash } from './audit.ts'
 import { type Servicegw, tagOf } from './servicegw.ts'
@@ -26,7 +26,7 @@ export const createServicegwEndpoint =
     const snapshot = await directories.current()
     const { authorization = '' } = event.headers
     const principal = await authenticate(event.headers.authorization, snapshot.directory)
-    if (!/^basic /i.test(authorization))
+    if (!isBasic(authorization))
       throw new SwitchboardError('invalid_intent', {
         detail:
           'the settings of this answer have to stay good, and a token does not: send a client id and its secret (Basic), or this token to `POST /v1/resolve`',

@@ -12,13 +12,13 @@ import type { ClientLogin } from '../../shared/http/client-file.ts'
 import { renderConnection } from '../../shared/http/connection.ts'
 import { renderServicegw } from '../../shared/http/servicegw-answer.ts'
 import type { ServicegwQuery } from '../../shared/http/servicegw-query.ts'
+import { scopeOf, tokenEndpointUrl } from '../../shared/http/token-answer.ts'
 import type { SlotCheck } from '../../shared/store/credential-store.ts'
 import type { DirectorySnapshot } from '../../shared/store/directory-cache.ts'
 import { type End, type Lease, type LeaseStore, leaseId } from '../../shared/store/lease-store.ts'
 import { createRequireAccess, type RequireAccessDeps } from './require-access.ts'
 import { leaseCapped, refusal } from './resolve.ts'
 import { leaseSlotsOf, notReady, type SlotOffer, type StoredCredentials, slotChecksOf } from './stored-credentials.ts'
-import { scopeOf } from './token.ts'
 
 /** Who asks by which request; the secret goes into the answer and nowhere else. */
 export type ServicegwRequest = {
@@ -239,7 +239,7 @@ export const createServicegw = (deps: ServicegwDeps): Servicegw => {
 
     const loginWith = (clientSecret: string): ClientLogin => ({
       kind: 'client_credentials',
-      tokenEndpointUrl: `${issuerUrl}/v1/token`,
+      tokenEndpointUrl: tokenEndpointUrl(issuerUrl),
       scope: scopeOf(cluster),
       clientId: request.clientId,
       clientSecret,

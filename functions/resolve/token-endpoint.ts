@@ -5,12 +5,12 @@ import { namePattern } from '../../shared/domain/intent.ts'
 import type { Principal } from '../../shared/domain/principal.ts'
 import { type Form, parseForm, readForm } from '../../shared/http/form.ts'
 import { OAuthError, type OAuthErrorCode } from '../../shared/http/oauth-error.ts'
-import { renderTokenAnswer, type TokenAnswer } from '../../shared/http/token-answer.ts'
-import type { Authenticate } from '../../shared/identity/authenticator.ts'
+import { renderTokenAnswer, scopeOf, type TokenAnswer } from '../../shared/http/token-answer.ts'
+import { type Authenticate, isBasic } from '../../shared/identity/authenticator.ts'
 import type { DirectoryCache } from '../../shared/store/directory-cache.ts'
 import type { Telemetry } from '../../shared/telemetry.ts'
 import { authorizationHash } from './audit.ts'
-import { type IssueToken, scopeOf } from './token.ts'
+import type { IssueToken } from './token.ts'
 
 export type TokenEndpointDeps = {
   readonly directories: DirectoryCache
@@ -72,7 +72,7 @@ const clientProof = (form: Form, header: string | undefined): Proof => {
   if (header !== undefined && secret !== undefined)
     throw invalid('a client proves itself by the authorization header or by `client_secret`, not by both')
   const inBody = id !== undefined && secret !== undefined && !id.includes(':')
-  const basic = header !== undefined && /^basic /i.test(header) ? header : undefined
+  const basic = header !== undefined && isBasic(header) ? header : undefined
   return {
     // a bearer token is no way for a client to prove itself here; it comes as an assertion
     authorization: inBody ? `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` : basic,

@@ -1,15 +1,14 @@
-import { randomUUID } from 'node:crypto'
-import { clusterAudience } from '../../shared/domain/cluster.ts'
 import { SwitchboardError } from '../../shared/domain/errors.ts'
-import { kafkaUser, type Principal } from '../../shared/domain/principal.ts'
+import type { Principal } from '../../shared/domain/principal.ts'
 import { decideToken, type Reach, reachOf, type TokenDecision, type TokenIntent } from '../../shared/domain/reach.ts'
 import { OAuthError } from '../../shared/http/oauth-error.ts'
-import type { TokenAnswer } from '../../shared/http/token-answer.ts'
-import { signKafkaToken } from '../../shared/secrets/kafka-token.ts'
+import { scopeOf, type TokenAnswer } from '../../shared/http/token-answer.ts'
 import type { SigningKeys } from '../../shared/secrets/signing-key-store.ts'
 import type { DirectorySnapshot } from '../../shared/store/directory-cache.ts'
 import { type Lease, type LeaseStore, leaseId } from '../../shared/store/lease-store.ts'
 import { metricNames } from '../../shared/telemetry.ts'
+import { verdict } from './audit.ts'
+import { mintKafkaToken, numericDate } from './mint-kafka-token.ts'
 import { createRequireAccess, type RequireAccessDeps } from './require-access.ts'
 import { leaseCapped } from './resolve.ts'
 
@@ -41,8 +40,6 @@ export type TokenDeps = RequireAccessDeps & {
 }
 
 const maximumRemembered = 10_000
-
-export const scopeOf = (cluster: string): string => `kafka:${cluster}`
 
 /**
  * A cluster that does not exist, one that no grant reaches and a principal that is denied look the same, as in resolve:
@@ -118,14 +115,7 @@ export const createIssueToken = (deps: TokenDeps): IssueToken => {
       principal: principal.name,
       ...(cluster === undefined ? {} : { cluster }),
       directory: directory.hash,
-      ...(decision.outcome === 'allow'
-        ? {
-            outcome: 'allow',
-            lease: id,
-            expiresAt: decision.times.expiresAt.toISOString(),
-            limit: decision.times.limit,
-          }
-        : { outcome: 'deny', rule: decision.rule, reason: decision.reason }),
+      ...verdict(decision, id),
     })
     if (decision.outcome === 'deny') throw refusal(decision, request.cluster)
 
@@ -151,21 +141,19 @@ export const createIssueToken = (deps: TokenDeps): IssueToken => {
       },
       directory.leasesPerPrincipal,
     )
-    const iat = Math.floor(now.getTime() / 1000)
-    const exp = Math.floor(times.expiresAt.getTime() / 1000)
     telemetry.count(metricNames.tokenIssued)
     return {
-      access_token: signKafkaToken(active, {
-        iss: issuerUrl,
-        sub: kafkaUser(directory.kafkaUserPrefix, principal.name),
-        aud: clusterAudience(decision.cluster, issuerUrl),
-        iat,
-        exp,
-        jti: randomUUID(),
+      access_token: mintKafkaToken(active, {
+        issuerUrl,
+        kafkaUserPrefix: directory.kafkaUserPrefix,
+        principal: principal.name,
+        cluster: decision.cluster,
         lease: id,
+        issuedAt: now,
+        expiresAt: times.expiresAt,
       }),
       token_type: 'Bearer',
-      expires_in: exp - iat,
+      expires_in: numericDate(times.expiresAt) - numericDate(now),
       scope: scopeOf(decision.cluster.name),
     }
   }

@@ -5,7 +5,8 @@ import { readText, requireMediaType } from './request.ts'
 /** Name -> value of the parameters that have one; what is sent empty counts as left out (RFC 6749 3.2). */
 export type Form = ReadonlyMap<string, string>
 
-const decode = (text: string): string | undefined => {
+/** One name or value of `application/x-www-form-urlencoded`; undefined where it is not percent-encoded UTF-8. */
+export const decodeFormText = (text: string): string | undefined => {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {
@@ -25,8 +26,8 @@ export const parseForm = (text: string): Parsed<Form> => {
   for (const pair of text.split('&')) {
     if (pair === '') continue
     const equals = pair.indexOf('=')
-    const name = decode(equals < 0 ? pair : pair.slice(0, equals))
-    const value = decode(equals < 0 ? '' : pair.slice(equals + 1))
+    const name = decodeFormText(equals < 0 ? pair : pair.slice(0, equals))
+    const value = decodeFormText(equals < 0 ? '' : pair.slice(equals + 1))
     if (name === undefined || value === undefined)
       return { ok: false, detail: 'parameters hold a percent-encoding that is broken or not UTF-8' }
     if (seen.has(name)) return { ok: false, detail: 'a parameter is sent more than once' }

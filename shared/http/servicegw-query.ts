@@ -1,6 +1,7 @@
 import { isPatternText, parseChannel, quoted } from '../domain/channel.ts'
 import { type FieldError, SwitchboardError } from '../domain/errors.ts'
 import type { ClientRole } from '../domain/profile.ts'
+import { decodeFormText } from './form.ts'
 
 /** What `GET /servicegw` asks: the query string of the ancestor's contract. */
 export type ServicegwQuery = {
@@ -20,15 +21,6 @@ const channelName = /^channel(?:\[\d*\])?$/
 const invalid = (detail: string, errors: readonly FieldError[]): SwitchboardError =>
   new SwitchboardError('invalid_intent', { detail, errors })
 
-/** `application/x-www-form-urlencoded`, which is what Python's `urlencode` writes; undefined when it is not that. */
-const decode = (text: string): string | undefined => {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '))
-  } catch {
-    return undefined
-  }
-}
-
 type Parameters = {
   readonly channels: ReadonlyMap<string, string>
   readonly profile: string | undefined
@@ -41,14 +33,14 @@ const readParameters = (rawQueryString: string): Parameters => {
   for (const part of rawQueryString.split('&')) {
     if (part === '') continue
     const at = part.indexOf('=')
-    const name = decode(at < 0 ? part : part.slice(0, at))
+    const name = decodeFormText(at < 0 ? part : part.slice(0, at))
     if (name === undefined)
       throw invalid('the query string has a name that is not percent-encoded UTF-8', [
         { pointer: '', detail: `a parameter whose name cannot be decoded: ${quoted(part.split('=')[0] ?? '')}` },
       ])
     if (name !== 'config_profile' && name !== 'config_profile.type' && !channelName.test(name)) continue
     const pointer = `/${name}`
-    const value = decode(at < 0 ? '' : part.slice(at + 1))
+    const value = decodeFormText(at < 0 ? '' : part.slice(at + 1))
     if (value === undefined)
       throw invalid('the query string has a value that is not percent-encoded UTF-8', [
         { pointer, detail: 'its value cannot be decoded' },

@@ -92,6 +92,9 @@ const bearerToken = (authorization: string): string => {
 /** No SHA-256 of anything known; it stands where there is no digest. */
 const noDigest = new Uint8Array(32)
 
+/** A client id and its secret; everything else is taken for a token. */
+export const isBasic = (authorization: string): boolean => /^basic /i.test(authorization)
+
 /** RFC 7617 2: base64 of `id:secret` in UTF-8; the first colon parts them. */
 export const basicCredentials = (authorization: string): { id: string; secret: string } => {
   const encoded = /^Basic +([A-Za-z0-9+/]{4,684}={0,2})$/i.exec(authorization)?.[1]
@@ -207,7 +210,7 @@ export const createAuthenticator = ({
 
   return async (authorization, directory) => {
     if (authorization === undefined) throw unauthenticated('there is no authorization header')
-    return /^basic /i.test(authorization)
+    return isBasic(authorization)
       ? authenticateClient(authorization, directory)
       : authenticateToken(authorization, directory)
   }
