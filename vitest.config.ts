@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
+/** Beside the others on a stack of their own, for most of their time is waiting. */
+const rotation = ['test/rotation/**/*.test.ts', 'test/e2e/signing-key.test.ts']
+
 export default defineConfig({
   test: {
     projects: [
@@ -19,6 +22,16 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/contracts/**/*.test.ts'],
+          exclude: rotation,
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'rotation',
+          include: rotation,
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

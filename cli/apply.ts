@@ -1,10 +1,14 @@
 import { computeAccess } from '../shared/domain/access.ts'
+import { credentialWish } from '../shared/domain/credential-wish.ts'
 import { compileDirectory, type Directory } from '../shared/domain/directory.ts'
 import type { Policy } from '../shared/domain/policy.ts'
+import { rotationContext, secretWritesPerSecond } from '../shared/domain/provider-clock.ts'
+import { isRevokedOn } from '../shared/domain/revocation.ts'
+import { slotToHandOut } from '../shared/domain/rotation.ts'
 import { CommandError } from './command-error.ts'
 import type { Stack } from './stack.ts'
 
-export type ApplyDeps = Pick<Stack, 'directories' | 'access' | 'queue'> & {
+export type ApplyDeps = Pick<Stack, 'directories' | 'access' | 'credentials' | 'queue'> & {
   readonly report: (line: string) => void
   readonly clock: () => Date
   readonly wait: (milliseconds: number) => Promise<void>
@@ -14,6 +18,9 @@ export type ApplyDeps = Pick<Stack, 'directories' | 'access' | 'queue'> & {
 type Target = { readonly cluster: string; readonly principal: string }
 
 const pollMs = 250
+/** Each look reads all credentials of the clusters. */
+const credentialPollMs = 1_000
+const progressMs = 5_000
 
 /** Principals that grants name and the clusters where they get something; topics are not known here and not needed. */
 const namedTargets = (directory: Directory, now: Date): readonly Target[] => {
@@ -31,7 +38,7 @@ const mayNeedAccess = (directory: Directory, cluster: string, principal: string,
   (computeAccess(directory, cluster, { name: principal, labels: {} }, new Set(), now).length > 0 ||
     directory.grants.some((grant) => grant.principals?.includes(principal)))
 
-const targetKey = ({ cluster, principal }: Target): string => `${cluster}\n${principal}`
+const targetKey = ({ cluster, principal }: Pick<Target, 'cluster' | 'principal'>): string => `${cluster}\n${principal}`
 
 const uniqueTargets = (targets: readonly Target[]): readonly Target[] => [
   ...new Map(targets.map((target) => [targetKey(target), target])).values(),
@@ -52,7 +59,7 @@ const withAccessOfOthers = async (
  * Killed anywhere, the policy that was in force still is, and the same command picks up where it stopped.
  */
 export const applyPolicy = async (policy: Policy, deps: ApplyDeps): Promise<'applied' | 'unchanged'> => {
-  const { directories, access, queue, report, clock, wait, waitSeconds } = deps
+  const { directories, access, credentials, queue, report, clock, wait, waitSeconds } = deps
   const hash = await directories.writePolicy(policy)
   let pointer = await directories.readPointer()
   if (pointer.policy === hash && pointer.next === undefined) {
@@ -93,6 +100,13 @@ export const applyPolicy = async (policy: Policy, deps: ApplyDeps): Promise<'app
   await queueAll(additions)
   report(`access of ${additions.length} principals queued`)
   await waitForAccess(named, hash)
+  await waitForCredentials(
+    named.filter(
+      ({ cluster, principal }) =>
+        !isRevokedOn(pointer.denied, principal, cluster) &&
+        credentialWish(next, cluster, { name: principal, labels: {} }, now) === 'named',
+    ),
+  )
 
   const { revision, denied } = pointer
   if (!(await directories.swapPointer(revision, { policy: hash, next: undefined, denied }, clock())))
@@ -109,6 +123,43 @@ export const applyPolicy = async (policy: Policy, deps: ApplyDeps): Promise<'app
 
   async function queueAll(targets: readonly Target[]): Promise<void> {
     for (const { cluster, principal } of targets) await queue.send({ kind: 'access', cluster, principal })
+  }
+
+  /** As long as they can take, by the clocks of their clusters and by how fast secrets are written, and a while more. */
+  async function waitForCredentials(targets: readonly Target[]): Promise<void> {
+    if (targets.length === 0) return
+    const clusters = [...new Set(targets.map(({ cluster }) => cluster))]
+    const slowest = Math.max(
+      ...clusters.map((cluster) => {
+        const context = rotationContext({ cluster, principal: '' }, next.clusters.get(cluster), now)
+        return context.clock.propagationSeconds + context.clock.skewSeconds
+      }),
+    )
+    const limitSeconds = Math.ceil(waitSeconds + slowest + targets.length / secretWritesPerSecond)
+    const startedAt = clock().getTime()
+    let told = startedAt
+    for (;;) {
+      const stored = (await Promise.all(clusters.map((cluster) => credentials.list(cluster)))).flat()
+      const ready = new Set(
+        stored.flatMap(({ credential }) => (slotToHandOut(credential) === undefined ? [] : [targetKey(credential)])),
+      )
+      const waiting = targets.filter((target) => !ready.has(targetKey(target)))
+      const [first] = waiting
+      const time = clock().getTime()
+      if (first === undefined) {
+        report(`stored credentials of ${targets.length} principals are ready`)
+        return
+      }
+      if (time - startedAt > limitSeconds * 1000)
+        throw new CommandError(
+          `${waiting.length} of ${targets.length} stored credentials are not ready after ${limitSeconds} s, such as that of \`${first.principal}\` on \`${first.cluster}\`; the old policy stays in force: \`switchboard credentials\` says why, and rotate goes on: apply again`,
+        )
+      if (time - told >= progressMs) {
+        told = time
+        report(`stored credentials: ${targets.length - waiting.length} of ${targets.length} are ready`)
+      }
+      await wait(credentialPollMs)
+    }
   }
 
   async function waitForAccess(targets: readonly Target[], policyHash: string): Promise<void> {

@@ -2,6 +2,7 @@ import { isOverdue } from '../shared/domain/credential-census.ts'
 import { compileDirectory, type Directory } from '../shared/domain/directory.ts'
 import { rotationContext } from '../shared/domain/provider-clock.ts'
 import {
+  drainsTooLong,
   type Failures,
   isStuck,
   nextStep,
@@ -28,6 +29,8 @@ export type CredentialReport = {
   readonly stuck: boolean
   /** It should be further by now: nobody came when it was due, or what is handed out is too old. */
   readonly overdue: boolean
+  /** Slots that somebody has held for longer than `rotation.maxDrain` since they were replaced; it is overdue then. */
+  readonly drainsTooLong: readonly SlotName[]
   readonly slots: Readonly<Record<SlotName, Slot>>
   readonly next: Step
   readonly failures: Failures | undefined
@@ -53,13 +56,14 @@ export const findCredentials = async (
     const context =
       credential.cluster === signingKeys.cluster
         ? signingKeyContext(stack.signingKeyTimes, now)
-        : rotationContext(credential, directory?.clusters.get(credential.cluster)?.rotation ?? {}, now)
+        : rotationContext(credential, directory?.clusters.get(credential.cluster), now)
     return {
       principal: credential.principal,
       cluster: credential.cluster,
       wanted: credential.wanted,
       stuck: isStuck(credential, context.policy),
       overdue: isOverdue({ credential, dueAt }, context),
+      drainsTooLong: slotNames.filter((name) => drainsTooLong(credential.slots[name], context)),
       slots: credential.slots,
       next: nextStep(credential, context),
       failures: credential.failures,
@@ -81,11 +85,12 @@ const nextText = ({ next }: CredentialReport, now: Date): string => {
   return next.until === undefined ? next.why : `in ${duration(next.until.getTime() - now.getTime())}: ${next.why}`
 }
 
-const problemOf = ({ wanted, stuck, overdue, failures }: CredentialReport): string => {
+const problemOf = ({ principal, wanted, stuck, overdue, drainsTooLong: held, failures }: CredentialReport): string => {
   const failed = failures && `${failures.count} x ${failures.step}: ${failures.reason}`
   return [
     ...(stuck ? [`stuck after ${failed}`] : failed === undefined ? [] : [`failed ${failed}`]),
     ...(overdue ? ['overdue'] : []),
+    ...held.map((slot) => `somebody holds on to ${principal}@${slot}`),
     ...(wanted ? [] : ['not wanted any more']),
   ].join(', ')
 }

@@ -35,10 +35,6 @@ const parseSlot = (text: string): { readonly principal: string; readonly slot: S
   return { principal, slot }
 }
 
-/** Where the lease's clients may log in with this slot. */
-const clustersOfSlot = ({ slots = {} }: Lease, slot: SlotName): readonly string[] =>
-  Object.keys(slots).filter((cluster) => slots[cluster]?.some((held) => held.slot === slot))
-
 const endOf = ({ expiresAt }: Lease): number => (expiresAt === 'never' ? Number.MAX_SAFE_INTEGER : expiresAt.getTime())
 
 /** Live leases, by principal and then by how soon they end. */
@@ -52,11 +48,13 @@ export const findLeases = async (
   if (asked !== undefined && named !== undefined && asked.principal !== named)
     throw new CommandError(`--slot is of \`${asked.principal}\` and --principal is \`${named}\`; leave one out`, 2)
   const principal = asked?.principal ?? named
-  const isOn = (lease: Lease): boolean => {
-    const clusters = asked === undefined ? lease.clusters : clustersOfSlot(lease, asked.slot)
-    return cluster === undefined ? asked === undefined || clusters.length > 0 : clusters.includes(cluster)
-  }
-  const found = principal === undefined ? await leases.listAll(now) : await leases.list(principal, now)
+  const isOn = (lease: Lease): boolean => cluster === undefined || lease.clusters.includes(cluster)
+  const found =
+    asked !== undefined
+      ? await leases.listHolders(asked.principal, asked.slot, cluster, now)
+      : principal === undefined
+        ? await leases.listAll(now)
+        : await leases.list(principal, now)
   return found
     .filter((lease) => isOn(lease) && isAbout(lease))
     .sort((a, b) => (a.principal === b.principal ? endOf(a) - endOf(b) : a.principal < b.principal ? -1 : 1))

@@ -71,12 +71,12 @@ export const runOperator = async (argv: readonly string[], usage: string): Promi
 
   if (command === 'apply' && file !== undefined && rest.length === 0) {
     const { policy, stack } = await readPolicy(file, () => openStack(values.stack), { now: clock(), complain })
-    const { directories, access, queue } = stack
-    await applyPolicy(policy, { directories, access, queue, report: print, clock, wait, waitSeconds })
+    const { directories, access, credentials, queue } = stack
+    await applyPolicy(policy, { directories, access, credentials, queue, report: print, clock, wait, waitSeconds })
   } else if (command === 'rollback' && rest.length === 0) {
     const revision = file === undefined ? undefined : wholeNumber('rollback', file)
-    const { issuerUrl, directories, access, queue } = await openStack(values.stack)
-    const stack = { issuerUrl, directories, access, queue }
+    const { issuerUrl, directories, access, credentials, queue } = await openStack(values.stack)
+    const stack = { issuerUrl, directories, access, credentials, queue }
     await rollbackPolicy(revision, { ...stack, report: print, clock, wait, waitSeconds })
   } else if (command === 'revisions' && file === undefined) {
     const history = await readHistory(await openStack(values.stack))

@@ -1,6 +1,7 @@
 import { type AccessSubject, type Acl, aclKey, compareAccess, computeAccess } from '../shared/domain/access.ts'
 import type { Directory } from '../shared/domain/directory.ts'
 import { isExpired, isHeldBy } from '../shared/domain/grant.ts'
+import { computeQuota, isSameQuota, type Quota, quotaRates } from '../shared/domain/quota.ts'
 import type { AppliedAccess } from '../shared/store/access-store.ts'
 
 /** What an apply would have rotate do for one principal on one cluster. */
@@ -9,6 +10,8 @@ export type AccessChange = {
   readonly principal: string
   readonly add: readonly Acl[]
   readonly remove: readonly Acl[]
+  /** How fast it may go, before and after; undefined when that stays. */
+  readonly quota: { readonly from: Quota; readonly to: Quota } | undefined
   /** Part of it is given topic by topic, and only the topics that Switchboard has seen are counted here. */
   readonly dependsOnTopics: boolean
 }
@@ -66,9 +69,15 @@ export const compareAccesses = (
           ? []
           : computeAccess(directory, cluster, principal, topics, now)
       const { add, remove } = compareAccess(accessIn(current), accessIn(next))
-      return add.length + remove.length === 0 && !wasAsked()
+      const quotaIn = (directory: Directory): Quota =>
+        directory.clusters.get(cluster)?.adminSecret === undefined
+          ? {}
+          : computeQuota(directory, cluster, principal, now)
+      const [from, to] = [quotaIn(current), quotaIn(next)]
+      const quota = isSameQuota(from, to) ? undefined : { from, to }
+      return add.length + remove.length === 0 && !wasAsked() && quota === undefined
         ? []
-        : [{ cluster, principal: name, add, remove, dependsOnTopics: wasAsked() }]
+        : [{ cluster, principal: name, add, remove, quota, dependsOnTopics: wasAsked() }]
     })
   })
 }
@@ -82,6 +91,16 @@ const resourceNames: Readonly<Record<Acl['resource'], string>> = {
 /** As a person says it: `write topic orders.*`. */
 export const aclText = ({ operation, resource, pattern, name }: Acl): string =>
   `${operation} ${resourceNames[resource]} ${name}${pattern === 'prefixed' ? '*' : ''}`
+
+const rateNames = { produceBytesPerSecond: 'produce', consumeBytesPerSecond: 'consume' } as const
+const rateText = (rate: number | undefined): string => (rate === undefined ? 'no limit' : `${rate} bytes/s`)
+
+/** As a person says it: `produce 1048576 bytes/s on each broker, was no limit`. */
+export const quotaText = ({ from, to }: NonNullable<AccessChange['quota']>): string =>
+  quotaRates
+    .filter((rate) => from[rate] !== to[rate])
+    .map((rate) => `${rateNames[rate]} ${rateText(to[rate])} on each broker, was ${rateText(from[rate])}`)
+    .join('; ')
 
 export const accessChangeAsJson = ({ add, remove, ...rest }: AccessChange) => ({
   ...rest,

@@ -2,7 +2,8 @@ import { canonicalJson } from '../shared/domain/canonical-json.ts'
 import { compileDirectory } from '../shared/domain/directory.ts'
 import type { Policy } from '../shared/domain/policy.ts'
 import { contentAddress } from '../shared/store/directory-store.ts'
-import { type AccessChange, accessChangeAsJson, aclText, compareAccesses } from './plan-access.ts'
+import { type AccessChange, accessChangeAsJson, aclText, compareAccesses, quotaText } from './plan-access.ts'
+import { authWarnings } from './plan-auth.ts'
 import { type Moves, replayLeases } from './plan-moves.ts'
 import { compareRules, type RuleChange } from './plan-rules.ts'
 import type { Stack } from './stack.ts'
@@ -40,7 +41,8 @@ export const planPolicy = async (
   for (const entry of known) labels.set(entry.principal, { ...labels.get(entry.principal), ...entry.labels })
 
   const rules = compareRules(inForce, policy)
-  const moves = replayLeases(await leases.listAll(now), {
+  const live = await leases.listAll(now)
+  const moves = replayLeases(live, {
     current,
     next,
     denied: pointer.denied,
@@ -65,6 +67,7 @@ export const planPolicy = async (
     accesses.some(({ dependsOnTopics }) => dependsOnTopics)
       ? 'where it says `by topic`, access depends on the topics that exist; only those that Switchboard gave access to before are counted'
       : undefined,
+    ...authWarnings(current, next, live),
     moves.unreadable > 0 ? `${moves.unreadable} leases hold an intent that this version cannot replay` : undefined,
   ]
   return {
@@ -100,9 +103,10 @@ export const renderPlan = ({ revision, from, to, rules, access, moves, notes }: 
   ...section(
     'access',
     ['cluster', 'principal', 'change', 'what'],
-    access.flatMap(({ cluster, principal, add, remove, dependsOnTopics }) => [
+    access.flatMap(({ cluster, principal, add, remove, quota, dependsOnTopics }) => [
       ...add.map((acl) => [cluster, principal, 'add', aclText(acl)]),
       ...remove.map((acl) => [cluster, principal, 'remove', aclText(acl)]),
+      ...(quota === undefined ? [] : [[cluster, principal, 'quota', quotaText(quota)]]),
       ...(dependsOnTopics ? [[cluster, principal, 'by topic', 'what else its grants reach']] : []),
     ]),
     'no change',

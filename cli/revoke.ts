@@ -87,6 +87,20 @@ const readHeld = (
     }),
   )
 
+/** Later than a function can end that was at work when the pointer was changed. */
+const secondLookSeconds = 75
+
+/** At once, beside what its cluster has to do already; and again when nobody is left who had looked before. */
+const queueRevocation = async (principal: string, held: readonly Held[], { queue }: RevokeDeps): Promise<void> => {
+  const clusters = held.filter(
+    ({ isManaged, access, credential }) => isManaged && (access !== undefined || credential !== undefined),
+  )
+  for (const afterSeconds of [0, secondLookSeconds])
+    await Promise.all(
+      clusters.map(({ cluster }) => queue.send({ kind: 'revocation', cluster, principal }, afterSeconds)),
+    )
+}
+
 /** Access first: it works on live connections, and what has none is harmless until its user is gone. */
 const queueWork = async (principal: string, held: readonly Held[], { queue }: RevokeDeps): Promise<void> => {
   for (const { cluster, isManaged, access } of held)
@@ -138,6 +152,7 @@ export const revokePrincipal = async (revocation: Revocation, deps: RevokeDeps):
   const startedAt = clock()
   // read after it: whoever comes to have something later finds the principal revoked
   const held = await readHeld(principal, clusters, deps)
+  await queueRevocation(principal, held, deps)
   await queueWork(principal, held, deps)
   report(
     `${nameOf(revocation)} ${changed ? 'is' : 'already was'} revoked: new requests are refused within 5 s (60 s while DynamoDB cannot be read)`,

@@ -21,6 +21,7 @@ const outputsSchema = z.object({
   AccessTableName: z.string(),
   CredentialsTableName: z.string(),
   QueueUrl: z.string(),
+  RevocationsUrl: z.string(),
   DeadLetterQueueUrl: z.string(),
   OperatorRoleArn: z.string(),
   ResolveLogGroupName: z.string(),
@@ -53,6 +54,7 @@ export const openStack = async (stackName: string) => {
     AccessTableName,
     CredentialsTableName,
     QueueUrl,
+    RevocationsUrl,
     DeadLetterQueueUrl,
     OperatorRoleArn,
     ResolveLogGroupName,
@@ -75,7 +77,7 @@ export const openStack = async (stackName: string) => {
     resolveLogGroupName: ResolveLogGroupName,
     signingKeyTimes: parseSigningKeyTimes(SigningKeyTimes),
     clients: createClientStore(dynamo, DirectoryTableName),
-    queue: createQueue(sqs, QueueUrl),
+    queue: createQueue(sqs, QueueUrl, RevocationsUrl),
     deadLetters: createDeadLetters(sqs, DeadLetterQueueUrl),
   }
 }

@@ -7,7 +7,8 @@ for services: no AWS credentials
   resolve               ask for a lease and print it: a table on a terminal, else JSON;
                         --format json | java | librdkafka | kcat; --out <file> writes it for you alone (mode 0600)
   exec -- <command>     run a command with client files at $SWITCHBOARD_PROPERTIES_FILE and
-                        $SWITCHBOARD_LIBRDKAFKA_FILE, kept fresh while it runs
+                        $SWITCHBOARD_LIBRDKAFKA_FILE, kept fresh while it runs; --restart ends and starts it when
+                        its credential is replaced, --stop-timeout <seconds> before it is killed (default 30)
   doctor                try each step from the token to the access on every broker, and say what to do; --json
 
   --url <url>           where Switchboard is (SWITCHBOARD_URL)

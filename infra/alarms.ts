@@ -11,6 +11,7 @@ export type AlarmsProps = {
   readonly rotate: IFunction
   readonly queue: IQueue
   readonly deadLetters: IQueue
+  readonly revocations: IQueue
   /** Told when an alarm goes off and when it is over. */
   readonly topic?: ITopic | undefined
 }
@@ -36,7 +37,7 @@ const ours = (service: 'resolve' | 'rotate', metricName: string, period: Duratio
 
 /** What somebody has to know of. docs/operations.md has a runbook for each, under the name that it has here. */
 export class Alarms extends Construct {
-  constructor(scope: Construct, id: string, { resolve, rotate, queue, deadLetters, topic }: AlarmsProps) {
+  constructor(scope: Construct, id: string, { resolve, rotate, queue, deadLetters, revocations, topic }: AlarmsProps) {
     super(scope, id)
     const rules: Readonly<Record<string, Rule>> = {
       DeadLetters: {
@@ -48,6 +49,11 @@ export class Alarms extends Construct {
         means: 'A message for rotate has waited for 5 minutes: new access, rotations and revocations are late',
         metric: queue.metricApproximateAgeOfOldestMessage({ period: minute, statistic: Stats.MAXIMUM }),
         threshold: 300,
+      },
+      RevocationWaits: {
+        means: 'A revocation has waited for 2 minutes: somebody who must be out still has access',
+        metric: revocations.metricApproximateAgeOfOldestMessage({ period: minute, statistic: Stats.MAXIMUM }),
+        threshold: 120,
       },
       ResolveFailed: {
         means: 'Resolve answers with errors of its own: clients get no new leases',
@@ -96,11 +102,27 @@ export class Alarms extends Construct {
         threshold: 1,
         missing: TreatMissingData.IGNORE,
       },
+      ClusterFull: {
+        means: 'A cluster has as many users as it takes: somebody gets no credential, or is not rotated',
+        metric: new Metric({
+          namespace: 'Switchboard',
+          metricName: 'CredentialStepFailed',
+          dimensionsMap: { service: 'rotate', reason: 'cluster_full' },
+          period: quarter,
+          statistic: Stats.SUM,
+        }),
+        threshold: 1,
+      },
       CredentialsOverdue: {
         means: 'Stored credentials or signing keys are older than the policy allows, or nobody came when they were due',
         metric: ours('rotate', 'CredentialsOverdue', quarter, Stats.MAXIMUM),
         threshold: 1,
         missing: TreatMissingData.IGNORE,
+      },
+      ActiveSlotBroken: {
+        means: 'What clients log in with did not work: somebody else changed its user, its password or its secret',
+        metric: ours('rotate', 'ActiveSlotBroken', minute),
+        threshold: 1,
       },
       SweepMissing: {
         means: 'Nobody has looked for 5 minutes what is due: nothing rotates',

@@ -14,9 +14,11 @@ Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
 
 const issuerUrl: string | undefined = app.node.tryGetContext('issuerUrl')
 const signingKeys: string | undefined = app.node.tryGetContext('signingKeys')
+const mskClusters: string | undefined = app.node.tryGetContext('mskClusters')
 const stack = new Stack(app, 'Switchboard', { description: 'Switchboard: a serverless access layer for Kafka' })
 new Switchboard(stack, 'Switchboard', {
   development: contextFlag('development'),
   ...(issuerUrl === undefined ? {} : { issuerUrl }),
   ...(signingKeys === undefined ? {} : { signingKeys: JSON.parse(signingKeys) }),
+  ...(mskClusters === undefined ? {} : { mskClusters: mskClusters.split(',') }),
 })

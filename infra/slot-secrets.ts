@@ -24,7 +24,7 @@ export class SlotSecrets extends Construct {
     this.#secrets = Stack.of(this).formatArn({
       service: 'secretsmanager',
       resource: 'secret',
-      resourceName: 'switchboard/credentials/*',
+      resourceName: `switchboard/${Aws.STACK_NAME}/credentials/*`,
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     })
   }
@@ -37,7 +37,7 @@ export class SlotSecrets extends Construct {
       StringLike: { 'kms:EncryptionContext:SecretARN': this.#secrets },
     })
     Validations.of(grantee.role ?? grantee).acknowledge({
-      id: 'AwsSolutions::AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/credentials/*]',
+      id: 'AwsSolutions::AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/credentials/*]',
       reason:
         'The policy document, not the deploy, says who has a credential on which cluster; their secrets share this prefix.',
     })

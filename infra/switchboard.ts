@@ -1,4 +1,4 @@
-import { ArnFormat, CfnOutput, Duration, Stack, Token, Validations } from 'aws-cdk-lib'
+import { ArnFormat, Aws, CfnOutput, Duration, Stack, Token, Validations } from 'aws-cdk-lib'
 import type { IVpc } from 'aws-cdk-lib/aws-ec2'
 import type { IPrincipal } from 'aws-cdk-lib/aws-iam'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
@@ -10,6 +10,7 @@ import type { RotateEnv, SigningKeyTimes } from '../functions/rotate/env.ts'
 import { Alarms } from './alarms.ts'
 import { Api } from './api.ts'
 import { SwitchboardFunction } from './function.ts'
+import { allowMskUsers } from './msk.ts'
 import { OperatorRole } from './operator-role.ts'
 import { allow } from './permissions.ts'
 import { WorkQueue } from './queue.ts'
@@ -48,6 +49,13 @@ export type SwitchboardProps = {
    * @default - every 90 days, for brokers with Kafka's default of one hour
    */
   readonly signingKeys?: Partial<SigningKeyTimes>
+  /**
+   * ARNs of the MSK clusters whose SASL/SCRAM users rotate keeps, in this account and region: MSK takes secrets from
+   * nowhere else. docs/msk.md
+   *
+   * @default - none, and nothing in the stack may call MSK
+   */
+  readonly mskClusters?: readonly string[]
   /**
    * Who may assume the operator role, and so change what is in force.
    *
@@ -104,6 +112,7 @@ export class Switchboard extends Construct {
       memorySize: 1_024,
       timeout: Duration.seconds(10),
       environment: {
+        STACK_NAME: Aws.STACK_NAME,
         ISSUER_URL: issuerUrl,
         DIRECTORY_TABLE: directory.tableName,
         LEASES_TABLE: leases.tableName,
@@ -127,7 +136,7 @@ export class Switchboard extends Construct {
     allow(resolve, access.tableArn, ['dynamodb:GetItem', 'dynamodb:UpdateItem'])
     // a lease that names a slot is written only while the slot is handed out
     allow(resolve, credentials.tableArn, ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:ConditionCheckItem'])
-    slotSecrets.allow(resolve, ['secretsmanager:GetSecretValue'], ['kms:Decrypt'])
+    slotSecrets.allow(resolve, ['secretsmanager:GetSecretValue', 'secretsmanager:DescribeSecret'], ['kms:Decrypt'])
     allow(resolve, work.queue.queueArn, ['sqs:SendMessage'])
     signingKey.allow(resolve, ['secretsmanager:GetSecretValue'], ['kms:Decrypt'])
 
@@ -140,12 +149,14 @@ export class Switchboard extends Construct {
       vpc,
       files: ['node_modules/@platformatic/wasm-utils/dist/native.wasm'],
       environment: {
+        STACK_NAME: Aws.STACK_NAME,
         DIRECTORY_TABLE: directory.tableName,
         ACCESS_TABLE: access.tableName,
         LEASES_TABLE: leases.tableName,
         CREDENTIALS_TABLE: credentials.tableName,
         SLOT_SECRETS_KEY_ARN: slotSecrets.keyArn,
         QUEUE_URL: work.queue.queueUrl,
+        REVOCATIONS_URL: work.revocations.queueUrl,
         SIGNING_KEY_SECRET_ARN: signingKey.secretArn,
         SIGNING_KEY_TIMES: signingKeyTimes,
         ISSUER_URL: issuerUrl,
@@ -154,8 +165,9 @@ export class Switchboard extends Construct {
     // each running copy is a set of admin connections to brokers
     work.feed(this.rotate, 10)
     allow(this.rotate, directory.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
-    allow(this.rotate, work.queue.queueArn, ['sqs:ChangeMessageVisibility'])
-    allow(this.rotate, access.tableArn, ['dynamodb:GetItem', 'dynamodb:UpdateItem'])
+    for (const { queueArn } of [work.queue, work.revocations])
+      allow(this.rotate, queueArn, ['sqs:ChangeMessageVisibility'])
+    allow(this.rotate, access.tableArn, ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'])
     // a census reads them all
     allow(this.rotate, credentials.tableArn, ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Scan'])
     allow(this.rotate, `${credentials.tableArn}/index/due`, ['dynamodb:Query'])
@@ -173,6 +185,9 @@ export class Switchboard extends Construct {
       ],
       ['kms:Decrypt', 'kms:GenerateDataKey'],
     )
+    const { mskClusters = [] } = props
+    if (mskClusters.length > 0)
+      allowMskUsers({ clusters: mskClusters, resolve, rotate: this.rotate, keyArn: slotSecrets.keyArn })
     // what a sweep finds
     allow(this.rotate, work.queue.queueArn, ['sqs:SendMessage'])
     new Sweep(this, 'Sweep', { queue: work.queue })
@@ -183,12 +198,12 @@ export class Switchboard extends Construct {
     )
     allow(this.rotate, clusterSecrets(this), ['secretsmanager:GetSecretValue'])
     Validations.of(this.rotate.role ?? this.rotate).acknowledge({
-      id: `AwsSolutions::AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/clusters/*]`,
+      id: `AwsSolutions::AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/clusters/*]`,
       reason: 'The policy document, not the deploy, names the clusters; their admin secrets share this prefix.',
     })
 
-    const { queue, deadLetters } = work
-    new Alarms(this, 'Alarms', { resolve, rotate: this.rotate, queue, deadLetters, topic: alarmTopic })
+    const { queue, deadLetters, revocations } = work
+    new Alarms(this, 'Alarms', { resolve, rotate: this.rotate, queue, deadLetters, revocations, topic: alarmTopic })
 
     const operator = new OperatorRole(this, 'Operator', { operators }).role
     allow(operator, directory.tableArn, [
@@ -199,13 +214,20 @@ export class Switchboard extends Construct {
       'dynamodb:DeleteItem',
     ])
     // a lease ends together with its count
-    allow(operator, leases.tableArn, ['dynamodb:Query', 'dynamodb:Scan', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'])
+    allow(operator, leases.tableArn, [
+      'dynamodb:GetItem',
+      'dynamodb:BatchGetItem',
+      'dynamodb:Query',
+      'dynamodb:Scan',
+      'dynamodb:UpdateItem',
+      'dynamodb:DeleteItem',
+    ])
     allow(operator, credentials.tableArn, ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'])
     // AWS reads the group's ARN with `:*` at its end in some places and without it in others
     for (const group of [resolveLogs.logGroupArn, logGroupArnWithoutStar(resolveLogs)])
       allow(operator, group, ['logs:FilterLogEvents'])
     allow(operator, access.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
-    allow(operator, work.queue.queueArn, ['sqs:SendMessage'])
+    for (const { queueArn } of [work.queue, work.revocations]) allow(operator, queueArn, ['sqs:SendMessage'])
     allow(operator, work.deadLetters.queueArn, ['sqs:ReceiveMessage', 'sqs:DeleteMessage'])
 
     this.#output('ApiUrl', api.url, 'Where the API answers')
@@ -215,6 +237,7 @@ export class Switchboard extends Construct {
     this.#output('AccessTableName', access.tableName, 'What principals have on their clusters')
     this.#output('CredentialsTableName', credentials.tableName, 'How far stored credentials are')
     this.#output('QueueUrl', work.queue.queueUrl, 'Work for rotate')
+    this.#output('RevocationsUrl', work.revocations.queueUrl, 'Revocations for rotate')
     this.#output('DeadLetterQueueUrl', work.deadLetters.queueUrl, 'Work that rotate could not do')
     this.#output('OperatorRoleArn', operator.roleArn, 'What the switchboard command acts as')
     this.#output('ResolveLogGroupName', resolveLogs.logGroupName, 'The audit trail')
@@ -240,7 +263,7 @@ const clusterSecrets = (scope: Construct): string =>
   Stack.of(scope).formatArn({
     service: 'secretsmanager',
     resource: 'secret',
-    resourceName: 'switchboard/clusters/*',
+    resourceName: `switchboard/${Aws.STACK_NAME}/clusters/*`,
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   })
 

@@ -46,17 +46,21 @@ const run = ({ runDirectory, logDirectory, aws, caFile, signal }: CdkPlace, name
 export const bootstrap = (place: CdkPlace): Promise<void> =>
   run(place, 'bootstrap', [`aws://${place.aws.accountId}/${place.aws.region}`, '--app', ''])
 
+/** What the deploy is told of this stack. */
+export type Deployed = {
+  readonly issuerUrl: string
+  readonly mskClusterArn: string
+  /** @default - what a stack of people would have */
+  readonly signingKeys?: Partial<SigningKeyTimes>
+}
+
 /** Renders the app into templates and bundles, in a folder of this run. */
-export const synthesize = (
-  place: CdkPlace,
-  issuerUrl: string,
-  signingKeys: Partial<SigningKeyTimes> = {},
-): Promise<void> =>
+export const synthesize = (place: CdkPlace, { issuerUrl, mskClusterArn, signingKeys = {} }: Deployed): Promise<void> =>
   run(place, 'synth', [
     '--quiet',
     ...['--output', join(place.runDirectory, 'cdk.out')],
     ...['--context', `issuerUrl=${issuerUrl}`, '--context', 'development=true'],
-    ...['--context', `signingKeys=${JSON.stringify(signingKeys)}`],
+    ...['--context', `signingKeys=${JSON.stringify(signingKeys)}`, '--context', `mskClusters=${mskClusterArn}`],
   ])
 
 const outputsSchema = z.record(z.string(), z.record(z.string(), z.string()))

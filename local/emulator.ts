@@ -31,6 +31,7 @@ export const startEmulator = async ({
   aws,
   port,
   caFile,
+  mskUrl,
   signal,
 }: {
   readonly runDirectory: string
@@ -40,6 +41,8 @@ export const startEmulator = async ({
   readonly aws: StackState['aws']
   readonly port: number
   readonly caFile: string
+  /** Where functions find MSK, which the emulator itself does not have. */
+  readonly mskUrl?: string
   readonly signal: AbortSignal
 }): Promise<void> => {
   const folder = join(runDirectory, 'emulator')
@@ -62,6 +65,8 @@ export const startEmulator = async ({
       TMPDIR: temporary,
       ...emulatorSettings({ port, region: aws.region, accountId: aws.accountId, folder }),
       ...emulatorTls({ certificateFile, keyFile, caFile }),
+      // its function workers inherit it
+      ...(mskUrl !== undefined && { AWS_ENDPOINT_URL_KAFKA: mskUrl }),
     }),
     cwd: folder,
     log: join(logDirectory, 'emulator.log'),

@@ -23,6 +23,9 @@ export const renderEnvLines = (state: StackState): string[] => {
     POLICY_FILE: state.policyFile,
     STATE_FILE: state.stateFile,
     ...awsEnvironment(state.aws, state.caFile),
+    AWS_ENDPOINT_URL_KAFKA: state.msk.url,
+    MSK_ENDPOINT: state.msk.url,
+    MSK_CLUSTER_ARN: state.msk.clusterArn,
     AWS_ACCOUNT_ID: state.aws.accountId,
     KAFKA_CA_FILE: state.caFile,
     // The same user on both clusters, and one password for it: these two lines fit either.

@@ -11,7 +11,7 @@ import { runTests } from './test.ts'
 
 const usage = `usage: npm start [-- --once]
        npm test
-       npm run demo
+       npm run demo [-- rotation]
        npm run test:teeth [-- [--only <text>] [--without-stack] [--list]]
        npm run -s local -- env
        npm run -s local -- client <id>
@@ -83,10 +83,16 @@ const local = async ([command, ...args]: readonly string[]): Promise<void> => {
   } else throw new UsageError(usage)
 }
 
-const demo = async (): Promise<void> => {
+const demo = async ([name, ...rest]: readonly string[]): Promise<number> => {
+  if (rest.length > 0 || (name !== undefined && name !== 'rotation')) throw new UsageError(usage)
+  if (name === 'rotation') {
+    const { runRotationDemo } = await import('./demo-rotation.ts')
+    return runRotationDemo()
+  }
   const state = requireStack()
   const { runDemo } = await import('./demo.ts')
   await runDemo(state, (text) => process.stdout.write(`${text}\n`))
+  return 0
 }
 
 const run = async ([command, ...args]: readonly string[]): Promise<number> => {
@@ -99,8 +105,7 @@ const run = async ([command, ...args]: readonly string[]): Promise<number> => {
       await local(args)
       return 0
     case 'demo':
-      await demo()
-      return 0
+      return demo(args)
     case 'teeth':
       return runTeeth(args)
     default:

@@ -6,6 +6,8 @@ export const localFolder = join(root, '.local')
 export const cacheFolder = join(localFolder, 'cache')
 export const startFolder = join(localFolder, 'run')
 export const testFolder = join(localFolder, 'test')
+export const rotationTestFolder = join(localFolder, 'test-rotation')
+export const rotationDemoFolder = join(localFolder, 'demo-rotation')
 
 /** The Node that this file runs on; never the `node` of somebody's PATH. */
 export const nodeFile = process.execPath

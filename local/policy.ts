@@ -3,7 +3,7 @@ import { LocalError } from './errors.ts'
 import type { StackState } from './state.ts'
 
 /** What of a stack goes into a policy in place of the addresses that it was written with. */
-export type PolicyPlaces = Pick<StackState, 'issuer' | 'clusters'> & { readonly certificate: string }
+export type PolicyPlaces = Pick<StackState, 'issuer' | 'clusters' | 'msk'> & { readonly certificate: string }
 
 /** The callers of a policy that show a secret. */
 export const clientsOf = (source: string): readonly string[] => {
@@ -13,10 +13,10 @@ export const clientsOf = (source: string): readonly string[] => {
 }
 
 /**
- * The same policy, comments and all, with this stack's issuer, listeners, certificate and admin secrets.
+ * The same policy, comments and all, with this stack's issuer, listeners, certificate, admin secrets and MSK cluster.
  * @throws LocalError when the policy names a cluster or a network that the local stack does not have
  */
-export const renderPolicy = (source: string, { issuer, clusters, certificate }: PolicyPlaces): string => {
+export const renderPolicy = (source: string, { issuer, clusters, msk, certificate }: PolicyPlaces): string => {
   const document = parseDocument(source)
   if (document.errors[0] !== undefined) throw new LocalError(`the policy is no YAML: ${document.errors[0].message}`)
   document.setIn(['identities', 0, 'issuer'], issuer.url)
@@ -31,6 +31,10 @@ export const renderPolicy = (source: string, { issuer, clusters, certificate }: 
     const path = ['clusters', name]
     document.setIn([...path, 'ca'], certificate)
     document.setIn([...path, 'admin', 'secret'], cluster.admin.secretArn)
+    if (document.getIn([...path, 'provider']) === 'msk') {
+      if (name !== 'analytics') throw new LocalError(`the local stack has MSK for \`analytics\` only, not \`${name}\``)
+      document.setIn([...path, 'arn'], msk.clusterArn)
+    }
     const addresses: Record<string, string> = { 'vpc-local': cluster.inside, public: cluster.outside }
     const listeners = document.getIn([...path, 'listeners'])
     if (!isSeq(listeners)) throw new LocalError(`cluster \`${name}\` has no \`listeners\``)

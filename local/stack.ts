@@ -17,6 +17,9 @@ import { startIssuer, workloadAudience } from './issuer.ts'
 import { makeClassArchive } from './kafka/class-archive.ts'
 import { createTopics, formatCluster, type KafkaRuntime, randomPassword, startCluster } from './kafka/cluster.ts'
 import { thisProcess } from './lock.mjs'
+import { clusterArn } from './msk/clusters.ts'
+import { launchMskControlPlane } from './msk/process.ts'
+import type { Propagation } from './msk/scram-secrets.ts'
 import { nodeFile, root } from './paths.ts'
 import { clientsOf, renderPolicy } from './policy.ts'
 import { allOrNone, cleanEnvironment, freePorts, runCommand, stopProcess, waitFor } from './processes.ts'
@@ -41,12 +44,14 @@ const topics = {
 
 const examplePolicy = join(root, 'examples/policy.yaml')
 const logFolder = 'logs'
+/** Patience of people; on MSK it is up to 10 minutes. */
+const mskPropagation: Propagation = { minMs: 500, maxMs: 2_000 }
 
 /** A secret that a platform team makes for its own cluster; `rotate` may read it because of its name. */
 const createAdminSecret = async (client: SecretsManagerClient, name: string, password: string): Promise<string> => {
   const { ARN } = await client.send(
     new CreateSecretCommand({
-      Name: `switchboard/clusters/${name}`,
+      Name: `switchboard/${stackName}/clusters/${name}`,
       Description: `Kafka admin of ${name}`,
       SecretString: JSON.stringify({ username: 'admin', password, mechanism: 'SCRAM-SHA-512' }),
     }),
@@ -152,7 +157,9 @@ export const bringUp = async (
   mkdirSync(logDirectory, { recursive: true, mode: 0o700 })
   writeStackRecord({ version: 1, status: 'starting', runDirectory, owner: thisProcess(), processes: [] })
 
-  const [emulatorPort = 0, frontPort = 0, issuerPort = 0, ...kafkaPorts] = await freePorts(3 + 2 * portsPerCluster)
+  const [emulatorPort = 0, frontPort = 0, issuerPort = 0, mskPort = 0, ...kafkaPorts] = await freePorts(
+    4 + 2 * portsPerCluster,
+  )
   const authority = await createAuthority()
   const caFile = join(runDirectory, 'ca.pem')
   writeFileSync(caFile, authority.certificate, { mode: 0o600 })
@@ -162,6 +169,7 @@ export const bringUp = async (
   const issuer = { url: `http://127.0.0.1:${issuerPort}`, audience: workloadAudience }
   const place: CdkPlace = { runDirectory, logDirectory, aws, caFile, signal }
   const common = { runDirectory, logDirectory, signal }
+  const mskClusterArn = clusterArn({ name: 'analytics', type: 'provisioned' }, aws)
   const adminPassword = randomPassword()
 
   const prepareKafka = async () => {
@@ -195,7 +203,10 @@ export const bringUp = async (
   const deployStack = async () => {
     const pythonFile = await installPython(terminal, signal)
     await terminal.step('AWS emulator, IAM enforced', () =>
-      startEmulator({ ...common, pythonFile, authority, aws, port: emulatorPort, caFile }),
+      startEmulator({
+        ...{ ...common, pythonFile, authority, aws, port: emulatorPort, caFile },
+        mskUrl: `http://127.0.0.1:${mskPort}`,
+      }),
     )
     await terminal.step('front with the API’s base URL', () =>
       launchFront({ ...common, port: frontPort, emulatorUrl: aws.endpointUrl, caFile }),
@@ -230,7 +241,7 @@ export const bringUp = async (
     terminal.step('OIDC issuer of the workloads', () => startIssuer({ ...common, port: issuerPort }))
 
   // The longest step of all needs nothing but the source, so it is the first to start.
-  const synthesis = terminal.step('cdk synth', () => synthesize(place, url, signingKeys))
+  const synthesis = terminal.step('cdk synth', () => synthesize(place, { issuerUrl: url, mskClusterArn, signingKeys }))
   const [kafka, deployed] = await allOrNone(failed, [prepareKafka(), deployStack(), launchIssuer(), synthesis])
   const cluster = (name: 'payments' | 'analytics'): KafkaCluster => ({
     name,
@@ -251,7 +262,17 @@ export const bringUp = async (
       await createTopics(clusters[name], topics[name], log)
     })
   const makeClients = terminal.step('secrets of the example’s clients', () => addClients({}, place))
-  const [clients] = await allOrNone(failed, [makeClients, boot('payments'), boot('analytics')])
+  const bootBehindMsk = async () => {
+    await boot('analytics')
+    return terminal.step('simulated MSK control plane in front of analytics', () =>
+      launchMskControlPlane({
+        ...{ ...common, port: mskPort, caFile, aws },
+        cluster: clusters.analytics,
+        propagation: mskPropagation,
+      }),
+    )
+  }
+  const [clients, , msk] = await allOrNone(failed, [makeClients, boot('payments'), bootBehindMsk()])
 
   const state: StackState = {
     version: 1,
@@ -267,6 +288,7 @@ export const bringUp = async (
     switchboard: { url, stackName, apiId: deployed.apiId, outputs: deployed.outputs },
     issuer,
     clusters,
+    msk,
     clients,
   }
   await terminal.step('example policy', () => applyExamplePolicy(state, signal))
@@ -293,7 +315,9 @@ export const applyExamplePolicy = async (state: StackState, signal: AbortSignal)
 /** Deploys what the working tree holds now into a stack that is up. Without a change it changes nothing. */
 export const deployAgain = async (terminal: Terminal, state: StackState, signal: AbortSignal): Promise<void> => {
   const place = placeOf(state, signal)
-  await terminal.step('cdk synth', () => synthesize(place, state.switchboard.url))
+  await terminal.step('cdk synth', () =>
+    synthesize(place, { issuerUrl: state.switchboard.url, mskClusterArn: state.msk.clusterArn }),
+  )
   await terminal.step('cdk deploy', () => deploy(place))
   await terminal.step('example policy', () => applyExamplePolicy(state, signal))
   const clients = await terminal.step('secrets of the example’s clients', () => addClients(state.clients, place))

@@ -61,6 +61,8 @@ const ready = record.extend({
   /** The OIDC issuer of the workloads. */
   issuer: z.object({ url: z.string(), audience: z.string() }),
   clusters: z.object({ payments: kafkaCluster, analytics: kafkaCluster }),
+  /** The simulated MSK control plane, and the ARN under which it shows the cluster `analytics`. */
+  msk: z.object({ url: z.string(), clusterArn: z.string() }),
   /** `id:secret` of the example policy's callers that have one. */
   clients: z.record(z.string(), z.string()).default({}),
 })

@@ -7,6 +7,7 @@ export const metricNames = {
   failed: 'Failed',
   notReady: 'AccessNotReady',
   accessApplied: 'AccessApplied',
+  accessRevoked: 'AccessRevoked',
   messageFailed: 'MessageFailed',
   keyCreated: 'SigningKeyCreated',
   keyActivated: 'SigningKeyActivated',
@@ -19,6 +20,7 @@ export const metricNames = {
   credentialSlots: 'CredentialSlots',
   credentialsStuck: 'CredentialsStuck',
   credentialsOverdue: 'CredentialsOverdue',
+  activeSlotBroken: 'ActiveSlotBroken',
   oldestCredential: 'OldestCredentialAge',
 } as const
 

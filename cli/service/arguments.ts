@@ -27,6 +27,10 @@ export type ServiceArguments = {
   readonly out: string | undefined
   readonly waitSeconds: number
   readonly json: boolean
+  /** Whether `exec` starts its command anew when its credential is replaced. */
+  readonly restart: boolean
+  /** From SIGTERM to SIGKILL. */
+  readonly stopTimeoutSeconds: number
   /** What `exec` runs, and its arguments. */
   readonly words: readonly string[]
 }
@@ -38,6 +42,9 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 const formats: readonly Format[] = ['json', 'java', 'librdkafka', 'kcat']
 const roles: readonly Role[] = ['producer', 'consumer']
+
+/** As long as Kubernetes gives a container. */
+const defaultStopSeconds = 30
 
 const oneOf = <T extends string>(option: string, text: string | undefined, allowed: readonly T[]): T | undefined => {
   if (text === undefined) return undefined
@@ -136,9 +143,14 @@ export const parseServiceArguments = (
       out: { type: 'string' },
       wait: { type: 'string', default: '60' },
       json: { type: 'boolean', default: false },
+      restart: { type: 'boolean', default: false },
+      'stop-timeout': { type: 'string' },
     },
   })
-  const only = (option: 'format' | 'out' | 'role' | 'json', commands: readonly ServiceCommand[]): void => {
+  const only = (
+    option: 'format' | 'out' | 'role' | 'json' | 'restart' | 'stop-timeout',
+    commands: readonly ServiceCommand[],
+  ): void => {
     if (values[option] !== undefined && values[option] !== false && !commands.includes(command))
       throw new CommandError(`\`${command}\` has no --${option}; \`${commands.join('` and `')}\` has`, 2)
   }
@@ -146,6 +158,11 @@ export const parseServiceArguments = (
   only('out', ['resolve'])
   only('role', ['resolve', 'exec'])
   only('json', ['doctor'])
+  only('restart', ['exec'])
+  only('stop-timeout', ['exec'])
+  const stopTimeout = values['stop-timeout']
+  if (stopTimeout !== undefined && !values.restart)
+    throw new CommandError('--stop-timeout is how long --restart waits for the command to end; use both', 2)
   const words = end < 0 ? [] : argv.slice(end + 1)
   if (command === 'exec' && words.length === 0)
     throw new CommandError('say what to run after `--`: switchboard exec [options] -- <command>', 2)
@@ -187,6 +204,8 @@ export const parseServiceArguments = (
     out: values.out,
     waitSeconds: wholeNumber('--wait', values.wait),
     json: values.json,
+    restart: values.restart,
+    stopTimeoutSeconds: stopTimeout === undefined ? defaultStopSeconds : wholeNumber('--stop-timeout', stopTimeout),
     words,
   }
 }

@@ -100,16 +100,26 @@ export type Reach =
   | { readonly step: 'login' }
   | { readonly step: 'dns' | 'tcp' | 'tls' | 'sasl'; readonly code: string | undefined; readonly detail: string }
 
+type Listener = {
+  readonly security: string
+  readonly isAdvertised: boolean
+  /** How the client logs in. */
+  readonly credential: 'jwt' | 'scram'
+}
+
 const nextAtStep = (
   step: 'dns' | 'tcp' | 'tls' | 'sasl',
   code: string | undefined,
-  isAdvertised: boolean,
-  security: string,
+  { isAdvertised, security, credential }: Listener,
 ): string => {
   if (step === 'tls')
     return /^(EPROTO|ECONNRESET|ETIMEDOUT|ERR_SSL_)/.test(code ?? '')
       ? `it may not speak TLS: the policy says \`${security}\` of this listener; the platform team compares it with the broker`
       : `${nextAfterNetwork(code)}; the platform team sees that \`ca\` of the cluster in the policy is the brokers' authority`
+  if (step === 'sasl' && credential === 'scram')
+    return code === 'refused'
+      ? 'ask again, for the credential may just have been replaced; if it stays so, the platform team sees with `switchboard credentials` how the user is, and repairs it if somebody changed it on the cluster'
+      : `the platform team sees that this listener is \`${security}\`, as the policy says, and offers SCRAM-SHA-512`
   if (step === 'sasl')
     return code === 'refused'
       ? 'the broker refuses our token: the platform team sees that it trusts the issuer and the keys of this Switchboard, its audience, and its clock'
@@ -120,16 +130,13 @@ const nextAtStep = (
 }
 
 /** One listener of a broker, from its name to a login. */
-export const checkListener = (
-  name: string,
-  reach: Reach,
-  { security, isAdvertised }: { readonly security: string; readonly isAdvertised: boolean },
-): Check => {
+export const checkListener = (name: string, reach: Reach, listener: Listener): Check => {
+  const { security } = listener
   const steps = security === 'SASL_SSL' ? 'DNS, TCP, TLS, login' : 'DNS, TCP, login'
   if (reach.step === 'login') return ok(name, steps)
   const { step, code, detail } = reach
   const words = { dns: 'no address', tcp: 'no connection', tls: 'no TLS', sasl: 'no login' }[step]
-  return failed(name, `${words}: ${detail}`, nextAtStep(step, code, isAdvertised, security))
+  return failed(name, `${words}: ${detail}`, nextAtStep(step, code, listener))
 }
 
 export type Access = {

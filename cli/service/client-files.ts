@@ -95,7 +95,7 @@ export const tokenSourceOf = ({ url, caller, instance, cluster, tokenFile }: Tok
  */
 export const loginOf = (connection: Connection, parts: Omit<TokenSourceParts, 'cluster'>): ClientLogin => {
   const { credential, cluster } = connection
-  return credential.kind === 'scram'
+  return credential.kind !== 'jwt'
     ? { kind: 'scram', username: credential.username, password: connection.password() }
     : tokenSourceOf({ ...parts, cluster: cluster.name })
 }

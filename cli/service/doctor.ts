@@ -1,13 +1,20 @@
 import { readFile, stat } from 'node:fs/promises'
-import { type Connection, type Intent, type Lease, SwitchboardProblem } from '@switchboard-kafka/client'
+import {
+  type Connection,
+  type Intent,
+  type Lease,
+  type LeaseOptions,
+  SwitchboardProblem,
+} from '@switchboard-kafka/client'
 import type { ServiceArguments } from './arguments.ts'
-import { type Check, checkClock, checkToken, failed, ok, skipped } from './checks.ts'
-import { failureOf, networkCode, nextAfterNetwork } from './failure.ts'
+import { type Check, checkClock, checkToken, failed, hasFailed, ok, skipped } from './checks.ts'
+import { failureOf, networkCode, nextAfterNetwork, nextAfterSecret } from './failure.ts'
 import { explainDenial, open, release } from './switchboard-calls.ts'
 
 export type DoctorDeps = {
   readonly fetch: typeof globalThis.fetch
   readonly clock: () => Date
+  readonly readSecret: NonNullable<LeaseOptions['readSecret']>
   /** The part that knows the Kafka protocol; loaded when it is needed. */
   readonly loadKafkaChecks: () => Promise<{
     readonly checkConnection: (connection: Connection, intent: Intent) => Promise<readonly Check[]>
@@ -126,25 +133,56 @@ const askForLease = async (asked: ServiceArguments, { fetch }: DoctorDeps): Prom
 const problemIn = (error: unknown): SwitchboardProblem | undefined =>
   error instanceof SwitchboardProblem ? error : error instanceof Error ? problemIn(error.cause) : undefined
 
+/** What a cluster hands out as a reference, read as a client would; nothing is asked of brokers without it. */
+const checkSecrets = async (
+  connections: readonly Connection[],
+  { readSecret }: DoctorDeps,
+): Promise<readonly Check[]> => {
+  const checks: Check[] = []
+  for (const { cluster, credential } of connections) {
+    if (credential.kind !== 'reference') continue
+    const name = `${cluster.name} secret`
+    try {
+      await readSecret(credential)
+      checks.push(ok(name, `${credential.arn} can be read`))
+    } catch (error) {
+      const why = error instanceof Error ? error.name : 'failed'
+      checks.push(failed(name, `${credential.arn} cannot be read: ${why}`, nextAfterSecret))
+    }
+  }
+  return checks
+}
+
 /** Each step that a client takes, in its order, and what to do about those that fail. */
 export const diagnose = async (asked: ServiceArguments, deps: DoctorDeps): Promise<readonly Check[]> => {
-  const { fetch, clock, loadKafkaChecks } = deps
+  const { fetch, clock, loadKafkaChecks, readSecret } = deps
   const health = await checkHealth(asked.url, deps)
   const caller = await checkCaller(asked.caller, new Date(clock().getTime() + (health.skewMs ?? 0)))
   const before = [caller, health.check, checkClock(health.skewMs)]
   if (!health.answers) return [...before, skipped('lease', 'Switchboard does not answer')]
   const { checks, lease } = await askForLease(asked, deps)
   if (lease === undefined) return [...before, ...checks]
+  let complete = lease
   try {
     const { checkConnection } = await loadKafkaChecks()
     const wanted = lease.connections.filter(
       ({ cluster }) => asked.cluster === undefined || cluster.name === asked.cluster,
     )
+    const secrets = await checkSecrets(wanted, deps)
+    const isComplete = !hasFailed(secrets)
+    // the same lease once more, with the passwords in the place of the references
+    if (secrets.length > 0 && isComplete) complete = await open(asked, { fetch, readSecret })
     const onClusters: Check[] = []
-    for (const connection of wanted) onClusters.push(...(await checkCluster(connection, asked.intent, checkConnection)))
+    for (const { cluster, credential } of wanted)
+      onClusters.push(
+        ...(credential.kind === 'reference' && !isComplete
+          ? [skipped(`${cluster.name} brokers and topics`, 'not without the secret')]
+          : await checkCluster(complete.connection(cluster.name), asked.intent, checkConnection)),
+      )
     return [
       ...before,
       ...checks,
+      ...secrets,
       ...onClusters,
       ...(wanted.length === 0
         ? [failed('cluster', `the lease has no cluster \`${asked.cluster}\``, 'mend --cluster')]
@@ -152,6 +190,7 @@ export const diagnose = async (asked: ServiceArguments, deps: DoctorDeps): Promi
     ]
   } finally {
     lease.close()
+    complete.close()
     await release(asked, lease.id, fetch)
   }
 }

@@ -72,6 +72,9 @@ export const nextAfterNetwork = (code: string | undefined): string => {
   }
 }
 
+export const nextAfterSecret =
+  'see that the AWS credentials of this environment may read it: `secretsmanager:GetSecretValue`, and `kms:Decrypt` with its key'
+
 /** Nothing of this is a secret: errors of the SDK hold none, others are not repeated. */
 export const failureOf = (error: unknown): Failure => {
   if (error instanceof CommandError) return { found: error.message, next: 'mend that and try again' }
@@ -90,6 +93,7 @@ export const failureOf = (error: unknown): Failure => {
         next: nextAfterNetwork(code),
       }
     }
+    if (error.code === 'secret_unavailable') return { found: error.message, next: nextAfterSecret }
     if (error.code === 'request_timeout') return { found: error.message, next: nextAfterNetwork('ETIMEDOUT') }
     return {
       found: error.message,

@@ -51,12 +51,16 @@ const nameOf = (error: unknown): string => {
   return inWords[name] ?? name
 }
 
-const missedLogin = (error: unknown): Exclude<Reach, { readonly step: 'login' }> => {
+const missedLogin = (error: unknown, mechanism: string | undefined): Exclude<Reach, { readonly step: 'login' }> => {
   const errors = all(error)
   const ours = errors.find((each) => each instanceof SwitchboardError)
   if (ours !== undefined) return { step: 'sasl', code: 'refused', detail: ours.message }
   if (errors.some((each) => each.apiId === 'SASL_AUTHENTICATION_FAILED'))
-    return { step: 'sasl', code: 'refused', detail: 'the broker refused the token' }
+    return {
+      step: 'sasl',
+      code: 'refused',
+      detail: `the broker refused the ${mechanism === 'OAUTHBEARER' ? 'token' : 'user or its password'}`,
+    }
   return { step: 'sasl', code: undefined, detail: nameOf(error) }
 }
 
@@ -79,7 +83,7 @@ const login = async (address: Address, client: PlatformaticClient, ca: string | 
     await kafka.connect(address.host, address.port)
     return { reach: { step: 'login' }, kafka }
   } catch (error) {
-    return { reach: missedLogin(error), kafka: undefined }
+    return { reach: missedLogin(error, sasl?.mechanism), kafka: undefined }
   }
 }
 
@@ -151,14 +155,14 @@ const checkBrokers = async (
   prefix: string,
   kafka: KafkaConnection,
   logIn: (address: Address) => Promise<Login>,
-  security: string,
+  listener: { readonly security: string; readonly credential: 'jwt' | 'scram' },
 ): Promise<readonly Check[]> => {
   const { brokers } = await withParts(metadataV12.api.async(kafka, [], false, false))
   const advertised = await inTurns(brokers, logIn)
   return advertised.map(({ reach }, at) => {
     const broker = brokers[at] as (typeof brokers)[number]
     const name = `${prefix} broker ${broker.nodeId} at ${textOf(broker)}`
-    return checkListener(name, reach, { security, isAdvertised: true })
+    return checkListener(name, reach, { ...listener, isAdvertised: true })
   })
 }
 
@@ -193,10 +197,11 @@ const checkConsumerGroup = async (
  * no group.
  */
 export const checkConnection = async (connection: Connection, intent: Intent): Promise<readonly Check[]> => {
-  const { cluster, properties } = connection
+  const { cluster, credential, properties } = connection
   const prefix = cluster.name
   const { client } = platformatic(connection)
   const security = String(properties['security.protocol'])
+  const listener = { security, credential: credential.kind === 'jwt' ? 'jwt' : 'scram' } as const
   const ca = security === 'SASL_SSL' ? String(properties['ssl.truststore.certificates'] ?? '') : undefined
   const logins = new Map<string, Promise<Login>>()
   const logIn = (address: Address): Promise<Login> => {
@@ -208,19 +213,24 @@ export const checkConnection = async (connection: Connection, intent: Intent): P
   try {
     const bootstrap = parseAddresses(String(properties['bootstrap.servers'] ?? ''))
     const first = await inTurns(bootstrap, logIn)
-    const checks = first.map(({ reach }, at) =>
+    const user =
+      credential.kind === 'jwt'
+        ? []
+        : [ok(`${prefix} credential`, `user \`${credential.username}\`, slot ${credential.slot}`)]
+    const listeners = first.map(({ reach }, at) =>
       checkListener(`${prefix} bootstrap ${textOf(bootstrap[at] as Address)}`, reach, {
-        security,
+        ...listener,
         isAdvertised: false,
       }),
     )
+    const checks = [...user, ...listeners]
     const kafka = first.find((each) => each.kafka !== undefined)?.kafka
     if (kafka === undefined)
       return [...checks, skipped(`${prefix} brokers and topics`, 'no bootstrap address lets us in')]
     const group = connection.consumer?.['group.id']
     return [
       ...checks,
-      ...(await asking(`${prefix} brokers`, () => checkBrokers(prefix, kafka, logIn, security))),
+      ...(await asking(`${prefix} brokers`, () => checkBrokers(prefix, kafka, logIn, listener))),
       ...(await asking(`${prefix} topics`, () => checkTopics(prefix, kafka, connection, intent))),
       ...(group === undefined
         ? []

@@ -5,6 +5,7 @@ import { renderTable } from '../table.ts'
 import type { Format, ServiceArguments } from './arguments.ts'
 import { loginOf, renderKcat, selectConnection, selectRole, settingsFor } from './client-files.ts'
 import { writePrivateFile } from './private-file.ts'
+import { readSecret } from './read-secret.ts'
 import { open } from './switchboard-calls.ts'
 
 export type ResolveDeps = {
@@ -59,17 +60,19 @@ const keepingAnswer = (fetch: typeof globalThis.fetch) => {
 export const resolve = async (asked: ServiceArguments, deps: ResolveDeps): Promise<void> => {
   const { isTerminal, write, complain } = deps
   const { fetch, answer } = keepingAnswer(deps.fetch)
+  const { out } = asked
+  const isOverview = asked.format === undefined && out === undefined && isTerminal
+  const format: Format = asked.format ?? 'json'
   const lease = await open(asked, {
     fetch,
+    // a file has the password; the answer is printed as it came
+    ...(isOverview || format === 'json' ? {} : { readSecret }),
     onEvent: (event) => {
       if (event.type === 'waiting') complain(`waiting: ${event.error.message}`)
     },
   })
   lease.close()
-  const { out } = asked
-  if (asked.format === undefined && out === undefined && isTerminal) return write(`${renderLease(lease).join('\n')}\n`)
-
-  const format: Format = asked.format ?? 'json'
+  if (isOverview) return write(`${renderLease(lease).join('\n')}\n`)
   const { text, ca } =
     format === 'json' ? { text: `${JSON.stringify(answer(), null, 2)}\n`, ca: undefined } : render(asked, lease)
   if (out === undefined) return write(text)

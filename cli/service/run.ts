@@ -35,10 +35,11 @@ export const runService = async (
       const { exec } = await import('./exec.ts')
       return await exec(asked, { fetch, env, isTerminal: isInputTerminal, complain })
     }
-    const { diagnose } = await import('./doctor.ts')
+    const [{ diagnose }, { readSecret }] = await Promise.all([import('./doctor.ts'), import('./read-secret.ts')])
     const checks = await diagnose(asked, {
       fetch,
       clock: () => new Date(),
+      readSecret,
       loadKafkaChecks: () => import('./kafka-checks.ts'),
     })
     if (asked.json) write(`${JSON.stringify(checks, null, 2)}\n`)

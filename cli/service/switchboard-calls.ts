@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { type Lease, type LeaseEvent, openLease } from '@switchboard-kafka/client'
+import { type Lease, type LeaseEvent, type LeaseOptions, openLease } from '@switchboard-kafka/client'
 import { CommandError } from '../command-error.ts'
 import type { Caller, ServiceArguments } from './arguments.ts'
 
@@ -39,6 +39,8 @@ export type OpenOptions = {
   readonly fetch: Fetch
   readonly signal?: AbortSignal
   readonly onEvent?: (event: LeaseEvent) => void
+  /** Reads what a cluster hands out as a reference; without it the lease has the reference. */
+  readonly readSecret?: LeaseOptions['readSecret']
 }
 
 /**
@@ -47,7 +49,7 @@ export type OpenOptions = {
  */
 export const open = (
   { url, caller, intent, instance, waitSeconds }: ServiceArguments,
-  { fetch, signal, onEvent }: OpenOptions,
+  { fetch, signal, onEvent, readSecret }: OpenOptions,
 ): Promise<Lease> =>
   openLease({
     url,
@@ -58,6 +60,7 @@ export const open = (
     fetch: caller.kind === 'client' ? withBasic(fetch) : fetch,
     ...(signal === undefined ? {} : { signal }),
     ...(onEvent === undefined ? {} : { onEvent }),
+    ...(readSecret === undefined ? {} : { readSecret }),
   })
 
 const request = async (

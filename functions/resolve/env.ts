@@ -2,6 +2,8 @@ import * as z from 'zod'
 import { parseEnv } from '../../shared/env.ts'
 
 const resolveEnvSchema = z.object({
+  /** Whose secrets of stored credentials these are. */
+  STACK_NAME: z.string().min(1),
   ISSUER_URL: z.url(),
   DIRECTORY_TABLE: z.string().min(1),
   LEASES_TABLE: z.string().min(1),

@@ -7,7 +7,7 @@ import { createAuthenticator } from '../../shared/identity/authenticator.ts'
 import { createIssuerKeys } from '../../shared/identity/issuer-keys.ts'
 import { createSigningKeyCache } from '../../shared/secrets/signing-key-cache.ts'
 import { createSigningKeyStore } from '../../shared/secrets/signing-key-store.ts'
-import { createSlotSecrets } from '../../shared/secrets/slot-secrets.ts'
+import { createSlotSecretStores } from '../../shared/secrets/slot-secret-stores.ts'
 import { createAccessStore } from '../../shared/store/access-store.ts'
 import { createClientDigests, createClientStore } from '../../shared/store/client-store.ts'
 import { createCredentialStore } from '../../shared/store/credential-store.ts'
@@ -54,7 +54,7 @@ const issuing = {
   leases,
   storedCredentials: createStoredCredentials({
     credentials: createCredentialStore(dynamo, env.CREDENTIALS_TABLE),
-    slotSecrets: createSlotSecrets(secrets),
+    secretsOf: createSlotSecretStores(secrets, env.STACK_NAME),
     queue,
     telemetry,
   }),

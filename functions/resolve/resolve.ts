@@ -7,7 +7,7 @@ import { maximumRoutesOfPattern } from '../../shared/domain/directory.ts'
 import { SwitchboardError } from '../../shared/domain/errors.ts'
 import { type Intent, intentKey } from '../../shared/domain/intent.ts'
 import type { LeaseSlots } from '../../shared/domain/lease-slots.ts'
-import type { Principal } from '../../shared/domain/principal.ts'
+import { type Principal, slotUser } from '../../shared/domain/principal.ts'
 import { inDialect, type StoredLogin } from '../../shared/http/client-file.ts'
 import {
   type AnswerCredential,
@@ -134,6 +134,14 @@ export const refusal = (decision: Extract<Decision, { outcome: 'deny' }>): Switc
   }
 }
 
+/** Who asks for a file would find no password in it. */
+export const referenceInFile = (cluster: string): SwitchboardError =>
+  new SwitchboardError('invalid_intent', {
+    detail: `the cluster \`${cluster}\` hands out where a password is and not the password, which no file can say; ask for JSON and read the secret, or use \`switchboard resolve\` or \`exec\`, which read it with AWS rights of yours`,
+  })
+
+type StoredCredential = Exclude<AnswerCredential, { kind: 'jwt' }>
+
 export const createResolve = (deps: ResolveDeps): Resolve => {
   const { issuerUrl, leases, storedCredentials, signingKeys, telemetry, clock, random } = deps
   const requireAccess = createRequireAccess(deps)
@@ -146,11 +154,12 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
     lease: Lease,
     maximum: number,
     checks: readonly SlotCheck[],
+    before: Lease | undefined,
   ): Promise<'recorded' | 'stale'> => {
     const now = lease.issuedAt
     const created = intent.lease === undefined ? await leases.create(lease, maximum, now, checks) : 'exists'
     if (created === 'capped') throw leaseCapped(maximum)
-    const outcome = created === 'exists' ? await leases.renew(lease, now, checks) : created
+    const outcome = created === 'exists' ? await leases.renew(lease, now, checks, before) : created
     if (outcome === 'absent') throw noSuchLease()
     if (outcome === 'stale') return 'stale'
     const { credentialExpiresAt: end } = lease
@@ -167,11 +176,13 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
     etag: string,
     { expiresAt, credentialLivesUntil }: { readonly expiresAt: Date; readonly credentialLivesUntil: Date },
     checks: readonly SlotCheck[],
+    before: Lease | undefined,
     now: Date,
   ): Promise<boolean> => {
     const ends = credentialEnds.get(id)
     if (ends !== undefined && ends <= credentialLivesUntil.getTime()) return false
-    return leases.renewUnchanged({ principal: principal.name, id, etag, expiresAt, credentialLivesUntil }, now, checks)
+    const unchanged = { principal: principal.name, id, etag, expiresAt, credentialLivesUntil }
+    return leases.renewUnchanged(unchanged, now, checks, before)
   }
 
   return async (principal, intent, snapshot, request) => {
@@ -194,6 +205,11 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
     const { connections, times } = decision
     const canonical = connections.map((connection) => renderConnection(connection, principal, intent))
     const selected = request.form?.select(canonical)
+    const references = connections.flatMap(({ cluster, path }) =>
+      path.kind === 'scram' && cluster.credential === 'reference' ? [cluster.name] : [],
+    )
+    const chosen = selected?.settings.cluster.name
+    if (chosen !== undefined && references.includes(chosen)) throw referenceInFile(chosen)
     const settings = canonical.map((each) => inDialect(each, intent.client.family ?? 'java'))
     const representation = selected === undefined ? settings : [selected.settings, selected.variant]
     const told = { id, refreshAfter: times.refreshAfter.toISOString(), expiresAt: times.expiresAt.toISOString() }
@@ -224,30 +240,36 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
 
     const isStored = connections.some(({ path }) => path.kind === 'scram')
 
+    const handOut = async (offer: SlotOffer): Promise<StoredCredential> => {
+      const { slot } = offer.newest
+      if (references.includes(offer.cluster)) {
+        const { arn, versionId } = await storedCredentials.referenceOf(offer)
+        const username = slotUser(directory.kafkaUserPrefix, principal.name, slot)
+        return { kind: 'reference', mechanism: scramMechanism, arn, versionId, username, slot }
+      }
+      const { username, password } = await storedCredentials.secretOf(offer)
+      return { kind: 'scram', mechanism: scramMechanism, username, password, slot }
+    }
+
     const attempt = async (): Promise<Resolved | Stale> => {
       const held = isStored && intent.lease !== undefined ? await leases.read(principal.name, id, now) : undefined
       if (isStored && intent.lease !== undefined && held === undefined) throw noSuchLease()
       const offers = await ready(held?.slots)
       const checks = slotChecksOf(offers)
       const slots = isStored ? leaseSlotsOf(offers) : undefined
-      const etag = etagOf(isStored ? [representation, newestOf(offers)] : representation)
+      const etag = etagOf(isStored ? [representation, newestOf(offers), references] : representation)
       const active = hasTokens ? (await signingKeys()).active : undefined
 
       if (
         intent.lease !== undefined &&
         request.ifNoneMatch === etag &&
         canonicalJson(slots ?? {}) === canonicalJson(held?.slots ?? {}) &&
-        (await keepsCredential(principal, id, etag, renewed, checks, now))
+        (await keepsCredential(principal, id, etag, renewed, checks, held, now))
       )
         return { outcome: 'unchanged', etag, lease: told }
 
       const logins = new Map(
-        await Promise.all(
-          offers.map(
-            async (offer) =>
-              [offer.cluster, { ...(await storedCredentials.secretOf(offer)), ...offer.newest }] as const,
-          ),
-        ),
+        await Promise.all(offers.map(async (offer) => [offer.cluster, await handOut(offer)] as const)),
       )
       const recorded = await record(
         intent,
@@ -267,6 +289,7 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
         },
         directory.leasesPerPrincipal,
         checks,
+        held,
       )
       if (recorded === 'stale') return { outcome: 'stale', offers }
       for (const { cluster, newest } of offers)
@@ -282,15 +305,19 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
         })
 
       if (selected !== undefined) {
-        const login = logins.get(selected.settings.cluster.name)
-        return { outcome: 'rendered', etag, lease: told, settings: selected.settings, login }
+        const { settings } = selected
+        const stored = logins.get(settings.cluster.name)
+        return {
+          outcome: 'rendered',
+          etag,
+          lease: told,
+          settings,
+          login: stored?.kind === 'scram' ? stored : undefined,
+        }
       }
       const credentialOf = (cluster: Cluster): AnswerCredential => {
         const login = logins.get(cluster.name)
-        if (login !== undefined) {
-          const { username, password, slot } = login
-          return { kind: 'scram', mechanism: scramMechanism, username, password, slot }
-        }
+        if (login !== undefined) return login
         if (active === undefined) throw new Error(`there is no credential for \`${cluster.name}\``)
         return {
           kind: 'jwt',

@@ -17,7 +17,7 @@ import type { SlotCheck } from '../../shared/store/credential-store.ts'
 import type { DirectorySnapshot } from '../../shared/store/directory-cache.ts'
 import { type End, type Lease, type LeaseStore, leaseId } from '../../shared/store/lease-store.ts'
 import { createRequireAccess, type RequireAccessDeps } from './require-access.ts'
-import { leaseCapped, refusal } from './resolve.ts'
+import { leaseCapped, referenceInFile, refusal } from './resolve.ts'
 import { leaseSlotsOf, notReady, type SlotOffer, type StoredCredentials, slotChecksOf } from './stored-credentials.ts'
 
 /** Who asks by which request; the secret goes into the answer and nowhere else. */
@@ -122,9 +122,10 @@ export const createServicegw = (deps: ServicegwDeps): Servicegw => {
     record: string,
     maximum: number,
     checks: readonly SlotCheck[] = [],
+    before: Lease | undefined = undefined,
   ): Promise<'kept' | 'stale'> => {
     const now = lease.issuedAt
-    const outcome = await leases.keep(lease, maximum, now, checks)
+    const outcome = await leases.keep(lease, maximum, now, checks, before)
     if (outcome === 'capped') throw leaseCapped(maximum)
     if (outcome === 'stale') return 'stale'
     if (kept.size >= maximumRemembered) kept.clear()
@@ -146,11 +147,12 @@ export const createServicegw = (deps: ServicegwDeps): Servicegw => {
       const hasMoved = now.getTime() - fresh.credential.slots[slot].since.getTime() >= moveTakesMs
       const record = JSON.stringify([lease.etag, lease.directory, fresh.newest, hasMoved])
       if (isKept(id, record, now)) return { offer: fresh, isNew: false }
-      const held = (await leases.read(principal, id, now))?.slots?.[name] ?? []
+      const before = await leases.read(principal, id, now)
+      const held = before?.slots?.[name] ?? []
       const offer = await storedCredentials.offer({ cluster, principal, held, moved: hasMoved ? slot : undefined }, now)
       const slots = leaseSlotsOf([offer])
       const named = { ...lease, slots, etag: tagOf(JSON.stringify([lease.etag, slots])) }
-      if ((await keep(named, record, maximum, slotChecksOf([offer]))) === 'kept') return { offer, isNew: true }
+      if ((await keep(named, record, maximum, slotChecksOf([offer]), before)) === 'kept') return { offer, isNew: true }
       storedCredentials.forget(offer)
     }
     throw notReady(`the slots of \`${principal}\` on \`${name}\` changed hands during one request`, 1)
@@ -219,6 +221,7 @@ export const createServicegw = (deps: ServicegwDeps): Servicegw => {
     const maximum = directory.leasesPerPrincipal
 
     if (connection.path.kind === 'scram') {
+      if (connection.cluster.credential === 'reference') throw referenceInFile(cluster)
       // nothing that is stored is made from a secret
       const lease = leaseWith(tagOf(bodyWith({ kind: 'scram', username: '', password: '' })))
       const { offer, isNew } = await keepWithSlot(lease, connection.cluster, maximum)

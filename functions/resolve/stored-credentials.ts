@@ -1,10 +1,10 @@
-import type { Cluster } from '../../shared/domain/cluster.ts'
+import type { Cluster, Provider } from '../../shared/domain/cluster.ts'
 import { SwitchboardError } from '../../shared/domain/errors.ts'
 import { type ChosenSlot, chooseSlots, type HeldSlot, type LeaseSlots } from '../../shared/domain/lease-slots.ts'
 import { rotationContext } from '../../shared/domain/provider-clock.ts'
 import { type Credential, newCredential, type SlotName, slotToHandOut } from '../../shared/domain/rotation.ts'
 import type { StoredLogin } from '../../shared/http/client-file.ts'
-import type { SlotSecretStore } from '../../shared/secrets/slot-secrets.ts'
+import type { SecretReference, SlotSecretStore } from '../../shared/secrets/slot-secrets.ts'
 import type { CredentialStore, SlotCheck } from '../../shared/store/credential-store.ts'
 import type { Queue } from '../../shared/store/queue.ts'
 import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
@@ -20,6 +20,7 @@ export type SlotQuestion = {
 /** The slots that the lease names from now on; new clients get `newest`, the last of them. */
 export type SlotOffer = {
   readonly cluster: string
+  readonly provider: Provider
   readonly credential: Credential
   readonly chosen: readonly ChosenSlot[]
   readonly newest: HeldSlot
@@ -49,11 +50,16 @@ export type StoredCredentials = {
    * @throws SwitchboardError `credential_not_ready` when the secret is not there as it should be; SlotSecretError
    */
   readonly secretOf: (offer: SlotOffer) => Promise<StoredLogin>
+  /**
+   * Where the caller reads that itself.
+   * @throws as `secretOf`
+   */
+  readonly referenceOf: (offer: SlotOffer) => Promise<SecretReference>
 }
 
 export type StoredCredentialsDeps = {
   readonly credentials: Pick<CredentialStore, 'read' | 'write'>
-  readonly slotSecrets: Pick<SlotSecretStore, 'read'>
+  readonly secretsOf: (provider: Provider) => Pick<SlotSecretStore, 'read' | 'locate'>
   readonly queue: Pick<Queue, 'send'>
   readonly telemetry: Telemetry
 }
@@ -69,6 +75,10 @@ const maximumSecrets = 1_000
 const longestRetryAfterSeconds = 60
 
 const keyOf = (cluster: string, principal: string): string => `${cluster} ${principal}`
+
+/** A credential that was removed and made anew counts its generations anew, and its slots' times differ. */
+const slotKeyOf = ({ cluster, credential, newest: { slot, generation } }: SlotOffer): string =>
+  JSON.stringify([cluster, credential.principal, slot, generation, credential.slots[slot].toldAt.getTime()])
 
 /** Room for one more; what was put in first goes first, a tenth at a time. */
 const makeRoom = (map: Map<string, unknown>, maximum: number): void => {
@@ -90,12 +100,13 @@ export const notReady = (reason: string, retryAfterSeconds: number): Switchboard
 /** Stored credentials as resolve sees them: it reads and asks, `rotate` makes them. */
 export const createStoredCredentials = ({
   credentials,
-  slotSecrets,
+  secretsOf,
   queue,
   telemetry,
 }: StoredCredentialsDeps): StoredCredentials => {
   const known = new Map<string, { readonly credential: Credential; readonly readAt: number }>()
   const secrets = new Map<string, StoredLogin>()
+  const references = new Map<string, SecretReference>()
   const asked = new Map<string, number>()
 
   const read = async (cluster: string, principal: string, now: Date): Promise<Credential | undefined> => {
@@ -130,14 +141,14 @@ export const createStoredCredentials = ({
       const newest = chosen.at(-1)
       if (credential !== undefined && newest !== undefined) {
         const { slot, generation } = newest
-        return { cluster: name, credential, chosen, newest: { slot, generation } }
+        return { cluster: name, provider: cluster.provider, credential, chosen, newest: { slot, generation } }
       }
       const wanted = newCredential(principal, name)
       // the worker decides whether it may be: what is known here of who was revoked may be seconds old
       if (credential === undefined) await credentials.write(0, wanted, now)
       await ask(name, principal, now)
       telemetry.count(metricNames.notReady)
-      const { clock } = rotationContext(wanted, cluster.rotation, now)
+      const { clock } = rotationContext(wanted, cluster, now)
       throw notReady(
         `the stored credential of \`${principal}\` on \`${name}\` is ${credential === undefined ? 'new' : 'not handed out now'}`,
         Math.min(longestRetryAfterSeconds, Math.ceil(clock.lookEverySeconds) + 1),
@@ -146,13 +157,14 @@ export const createStoredCredentials = ({
 
     forget: ({ cluster, credential }) => void known.delete(keyOf(cluster, credential.principal)),
 
-    secretOf: async ({ cluster, credential, newest: { slot, generation } }) => {
+    secretOf: async (offer) => {
+      const { cluster, credential, newest } = offer
       const { principal } = credential
-      // a credential that was removed and made anew counts its generations anew, and its slots' times differ
-      const key = JSON.stringify([cluster, principal, slot, generation, credential.slots[slot].toldAt.getTime()])
+      const { slot, generation } = newest
+      const key = slotKeyOf(offer)
       const held = secrets.get(key)
       if (held !== undefined) return held
-      const saved = (await slotSecrets.read(cluster, principal))[slot]
+      const saved = await secretsOf(offer.provider).read(cluster, principal, slot)
       if (saved === undefined || saved.generation !== generation)
         throw notReady(
           `the secret of slot \`${slot}\`, generation ${generation}, of \`${principal}\` on \`${cluster}\` is ${saved === undefined ? 'gone' : `that of generation ${saved.generation}`}`,
@@ -163,6 +175,22 @@ export const createStoredCredentials = ({
       const login: StoredLogin = { kind: 'scram', username, password }
       secrets.set(key, login)
       return login
+    },
+
+    referenceOf: async (offer) => {
+      const { cluster, credential, newest } = offer
+      const key = slotKeyOf(offer)
+      const held = references.get(key)
+      if (held !== undefined) return held
+      const found = await secretsOf(offer.provider).locate(cluster, credential.principal, newest.slot)
+      if (found === undefined)
+        throw notReady(
+          `the secret of slot \`${newest.slot}\` of \`${credential.principal}\` on \`${cluster}\` is gone`,
+          2,
+        )
+      makeRoom(references, maximumSecrets)
+      references.set(key, found)
+      return found
     },
   }
 }

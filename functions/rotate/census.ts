@@ -25,7 +25,7 @@ export const createCensus =
     const contextOf = (credential: Credential): RotationContext => {
       if (credential.cluster === signingKeys.cluster) return signingKeyContext(times, now)
       const holder = directories.findLast(({ clusters }) => clusters.has(credential.cluster))
-      return rotationContext(credential, holder?.clusters.get(credential.cluster)?.rotation ?? {}, now)
+      return rotationContext(credential, holder?.clusters.get(credential.cluster), now)
     }
     const { states, oldestSeconds, stuck, overdue } = countCredentials(all, contextOf)
     for (const [state, count] of Object.entries(states))

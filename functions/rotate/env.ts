@@ -4,6 +4,8 @@ import { parseEnv } from '../../shared/env.ts'
 export type { SigningKeyTimes } from '../../shared/domain/signing-key.ts'
 
 const rotateEnvSchema = z.object({
+  /** Whose secrets of stored credentials these are. */
+  STACK_NAME: z.string().min(1),
   DIRECTORY_TABLE: z.string().min(1),
   ACCESS_TABLE: z.string().min(1),
   LEASES_TABLE: z.string().min(1),
@@ -11,6 +13,7 @@ const rotateEnvSchema = z.object({
   /** What the passwords of stored credentials are encrypted with. */
   SLOT_SECRETS_KEY_ARN: z.string().min(1),
   QUEUE_URL: z.url(),
+  REVOCATIONS_URL: z.url(),
   SIGNING_KEY_SECRET_ARN: z.string().min(1),
   /** JSON: shared/domain/signing-key.ts */
   SIGNING_KEY_TIMES: z.string().min(1),

@@ -5,12 +5,14 @@ import type { Telemetry } from '../../shared/telemetry.ts'
 import type { ApplyAccess } from './apply-access.ts'
 import type { Census } from './census.ts'
 import { jobsOf, postpone, runJobs } from './jobs.ts'
+import type { RevokeAccess } from './revoke-access.ts'
 import type { RotateCredentials } from './rotate-credential.ts'
 import type { RotateSigningKeys } from './rotate-signing-keys.ts'
 import type { Sweep } from './sweep.ts'
 
 export type HandlerDeps = {
   readonly applyAccess: ApplyAccess
+  readonly revokeAccess: RevokeAccess
   readonly rotateCredentials: RotateCredentials
   readonly sweep: Sweep
   readonly census: Census

@@ -1,18 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { KafkaClient } from '@aws-sdk/client-kafka'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { createAclAdmin } from '../../shared/clusters/kafka/acl-admin.ts'
+import { createQuotaAdmin } from '../../shared/clusters/kafka/quota-admin.ts'
 import { createKafkaScramBackend } from '../../shared/clusters/kafka/scram-backend.ts'
+import { tryLogins } from '../../shared/clusters/kafka/scram-login.ts'
+import { createMskScramBackend } from '../../shared/clusters/msk/scram-backend.ts'
+import type { ScramBackend } from '../../shared/clusters/scram-backend.ts'
 import type { AdminCredential, Cluster } from '../../shared/domain/cluster.ts'
+import { slotOfUser } from '../../shared/domain/principal.ts'
 import { secretWritesPerSecond } from '../../shared/domain/provider-clock.ts'
 import { parseSigningKeyTimes } from '../../shared/domain/signing-key.ts'
 import { readAdminSecret } from '../../shared/secrets/admin-secret.ts'
 import { createPublishedKeys } from '../../shared/secrets/published-keys.ts'
 import { createSigningKeyStore } from '../../shared/secrets/signing-key-store.ts'
-import { createSlotSecrets } from '../../shared/secrets/slot-secrets.ts'
+import { createSlotSecretStores } from '../../shared/secrets/slot-secret-stores.ts'
 import { createAccessStore } from '../../shared/store/access-store.ts'
 import { createCredentialStore } from '../../shared/store/credential-store.ts'
 import { createDirectoryStore } from '../../shared/store/directory-store.ts'
@@ -21,10 +27,12 @@ import { createQueue } from '../../shared/store/queue.ts'
 import { createTelemetry } from '../../shared/telemetry.ts'
 import { createApplyAccess } from './apply-access.ts'
 import { createCensus } from './census.ts'
+import { createEndGrants } from './end-grants.ts'
 import { parseRotateEnv } from './env.ts'
 import { createHandler } from './handler.ts'
 import { createInForce } from './in-force.ts'
 import { createPace } from './pace.ts'
+import { createRevokeAccess } from './revoke-access.ts'
 import { createRotateCredentials } from './rotate-credential.ts'
 import { createRotateSigningKeys } from './rotate-signing-keys.ts'
 import { createSweep } from './sweep.ts'
@@ -38,6 +46,8 @@ const client = {
   maxAttempts: 4,
 }
 const secrets = new SecretsManagerClient(client)
+// a cluster takes secrets of its own region only, which is where they are made
+const msk = new KafkaClient(client)
 const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient(client), {
   marshallOptions: { removeUndefinedValues: true },
 })
@@ -45,7 +55,7 @@ const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient(client), {
 const directories = createDirectoryStore(dynamo, env.DIRECTORY_TABLE)
 const access = createAccessStore(dynamo, env.ACCESS_TABLE)
 const credentials = createCredentialStore(dynamo, env.CREDENTIALS_TABLE)
-const queue = createQueue(new SQSClient(client), env.QUEUE_URL)
+const queue = createQueue(new SQSClient(client), env.QUEUE_URL, env.REVOCATIONS_URL)
 
 const adminOf = async (cluster: Cluster): Promise<AdminCredential> => {
   if (cluster.adminSecret === undefined)
@@ -53,27 +63,51 @@ const adminOf = async (cluster: Cluster): Promise<AdminCredential> => {
   return readAdminSecret(secrets, cluster.adminSecret)
 }
 
+const openAdmin = async (cluster: Cluster) => createAclAdmin(cluster, await adminOf(cluster))
+
 const applyAccess = createApplyAccess({
   directories,
   access,
   credentials,
-  openAdmin: async (cluster) => createAclAdmin(cluster, await adminOf(cluster)),
+  openAdmin,
+  openQuotas: async (cluster) => createQuotaAdmin(cluster, await adminOf(cluster)),
   telemetry,
   clock,
 })
 
+const secretsOf = createSlotSecretStores(secrets, env.STACK_NAME, env.SLOT_SECRETS_KEY_ARN)
+
+const openBackend = async (cluster: Cluster, prefix: string): Promise<ScramBackend> => {
+  if (cluster.provider === 'kafka') return createKafkaScramBackend(cluster, await adminOf(cluster))
+  return createMskScramBackend({
+    kafka: msk,
+    clusterArn: cluster.arn,
+    stack: env.STACK_NAME,
+    slotOf: (user) => {
+      const found = slotOfUser(prefix, user)
+      return found && { cluster: cluster.name, ...found }
+    },
+    secretArnOf: async ({ principal, slot }) => (await secretsOf('msk').locate(cluster.name, principal, slot))?.arn,
+    verify: (users) => tryLogins(cluster, users),
+  })
+}
+
 const inForce = createInForce(directories)
 const times = parseSigningKeyTimes(env.SIGNING_KEY_TIMES)
 
+const count = createCensus({ inForce, credentials, times, telemetry, clock })
+const endGrants = createEndGrants({ inForce, access, queue, clock })
+
 export const handler = createHandler({
   applyAccess,
+  revokeAccess: createRevokeAccess({ inForce, access, openAdmin, telemetry, clock }),
   rotateCredentials: createRotateCredentials({
     inForce,
     access,
     credentials,
     leases: createLeaseStore(dynamo, env.LEASES_TABLE),
-    secrets: createSlotSecrets(secrets, env.SLOT_SECRETS_KEY_ARN),
-    openBackend: async (cluster) => createKafkaScramBackend(cluster, await adminOf(cluster)),
+    secretsOf,
+    openBackend,
     applyAccess,
     pace: createPace(secretWritesPerSecond, 25, () => performance.now(), delay),
     telemetry,
@@ -82,7 +116,10 @@ export const handler = createHandler({
     createId: randomUUID,
   }),
   sweep: createSweep({ credentials, queue, telemetry, clock }),
-  census: createCensus({ inForce, credentials, times, telemetry, clock }),
+  census: async () => {
+    await count()
+    await endGrants()
+  },
   signingKeys: createRotateSigningKeys({
     credentials,
     keys: createSigningKeyStore(secrets, env.SIGNING_KEY_SECRET_ARN),

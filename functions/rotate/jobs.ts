@@ -1,8 +1,9 @@
 import type { SQSRecord } from 'aws-lambda'
 import { signingKeys as keysAt } from '../../shared/domain/signing-key.ts'
-import { parseMessage, type Queue } from '../../shared/store/queue.ts'
+import { type Message, parseMessage, type Queue } from '../../shared/store/queue.ts'
 import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
 import type { ApplyAccess } from './apply-access.ts'
+import type { RevokeAccess } from './revoke-access.ts'
 import type { RotateCredentials } from './rotate-credential.ts'
 import type { RotateSigningKeys } from './rotate-signing-keys.ts'
 
@@ -16,6 +17,7 @@ export type Job = {
 
 export type JobsDeps = {
   readonly applyAccess: ApplyAccess
+  readonly revokeAccess: RevokeAccess
   readonly rotateCredentials: RotateCredentials
   readonly signingKeys: RotateSigningKeys
   readonly sweep: () => Promise<void>
@@ -27,12 +29,13 @@ type ClusterWork = { readonly records: SQSRecord[]; readonly access: string[]; r
 /** Messages of one cluster are one job, so that its ACLs go in one request, and FIFO order within the group is kept. */
 export const jobsOf = (
   records: readonly SQSRecord[],
-  { applyAccess, rotateCredentials, signingKeys, sweep, census }: JobsDeps,
+  { applyAccess, revokeAccess, rotateCredentials, signingKeys, sweep, census }: JobsDeps,
 ): readonly Job[] => {
   const jobs: Job[] = []
   const keys: SQSRecord[] = []
   const sweeps: SQSRecord[] = []
   const censuses: SQSRecord[] = []
+  const revocations: (Extract<Message, { kind: 'revocation' }> & { readonly record: SQSRecord })[] = []
   const clusters = new Map<string, ClusterWork>()
   const workOn = (cluster: string): ClusterWork => {
     const work = clusters.get(cluster) ?? { records: [], access: [], credentials: [] }
@@ -56,6 +59,7 @@ export const jobsOf = (
       })
     else if (message.kind === 'sweep') sweeps.push(record)
     else if (message.kind === 'census') censuses.push(record)
+    else if (message.kind === 'revocation') revocations.push({ ...message, record })
     else {
       const work = workOn(message.cluster)
       work.records.push(record)
@@ -75,6 +79,12 @@ export const jobsOf = (
       },
     })
   if (censuses.length > 0) jobs.push({ group: 'census', records: censuses, run: census })
+  for (const [cluster, ofCluster] of Map.groupBy(revocations, ({ cluster }) => cluster))
+    jobs.push({
+      group: `revocations of ${cluster}`,
+      records: ofCluster.map(({ record }) => record),
+      run: () => revokeAccess(cluster, [...new Set(ofCluster.map(({ principal }) => principal))]),
+    })
   for (const [cluster, work] of clusters)
     jobs.push({
       group: cluster,
@@ -126,7 +136,7 @@ export const postpone = async (
   await Promise.all(
     records.map((record) =>
       queue
-        .postpone(record.receiptHandle, retryDelaySeconds(record))
+        .postpone(record, retryDelaySeconds(record))
         .catch((error: unknown) => telemetry.error('message cannot be postponed', error)),
     ),
   )

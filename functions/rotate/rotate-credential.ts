@@ -1,7 +1,8 @@
-import type { BackendOutcome, ScramBackend, ScramUser } from '../../shared/clusters/scram-backend.ts'
-import type { Cluster } from '../../shared/domain/cluster.ts'
+import type { BackendOutcome, Name, ScramBackend, ScramUser } from '../../shared/clusters/scram-backend.ts'
+import type { Cluster, Provider } from '../../shared/domain/cluster.ts'
 import { credentialWish } from '../../shared/domain/credential-wish.ts'
 import type { FailureReason } from '../../shared/domain/failure-reason.ts'
+import { longestLeaseSeconds } from '../../shared/domain/longest-lease.ts'
 import { slotUser } from '../../shared/domain/principal.ts'
 import { rotationContext } from '../../shared/domain/provider-clock.ts'
 import { isRevokedOn } from '../../shared/domain/revocation.ts'
@@ -43,9 +44,10 @@ export type RotateCredentialsDeps = {
   readonly inForce: () => Promise<InForce>
   readonly access: Pick<AccessStore, 'read'>
   readonly credentials: Pick<CredentialStore, 'read' | 'write'>
-  readonly leases: Pick<LeaseStore, 'isSlotHeld'>
-  readonly secrets: Pick<SlotSecretStore, 'recover' | 'ensure' | 'removeSlot'>
-  readonly openBackend: (cluster: Cluster) => Promise<ScramBackend>
+  readonly leases: Pick<LeaseStore, 'slotHeldUntil'>
+  readonly secretsOf: (provider: Provider) => Pick<SlotSecretStore, 'recover' | 'ensure' | 'removeSlot'>
+  /** `prefix`: what our Kafka users start with. */
+  readonly openBackend: (cluster: Cluster, prefix: string) => Promise<ScramBackend>
   readonly applyAccess: ApplyAccess
   /** Of writes of secrets. */
   readonly pace: Pace
@@ -64,6 +66,8 @@ const runMs = 40_000
  */
 const patienceMs = 2_000
 const parallelRequests = 25
+/** A request to a cluster costs 35 ms, however many users are in it, and a hundred secrets take seconds to write. */
+const toldTogether = 100
 
 /** A credential as it is stored, or is about to be: `isChanged` until it is written. */
 type Held = {
@@ -79,7 +83,10 @@ type Claimed = Held & { readonly work: Work; readonly user: string }
 
 type Result = Outcome | { readonly reason: FailureReason; readonly error: unknown }
 
-const isReason = (result: Result): result is Exclude<Result, Outcome> => typeof result !== 'string'
+const outcomeText = (outcome: Outcome): string => (typeof outcome === 'string' ? outcome : 'leased')
+
+const isReason = (result: Result): result is Exclude<Result, Outcome> =>
+  typeof result !== 'string' && 'reason' in result
 
 const failureOf = (error: unknown): Exclude<Result, Outcome> => ({
   reason: error instanceof SlotSecretError ? error.reason : 'unexpected',
@@ -90,6 +97,12 @@ const resultOf = (found: BackendOutcome<'done' | 'works' | 'refused' | 'unreacha
   if (found === undefined)
     return { reason: 'unexpected', error: new Error('the cluster did not say what became of it') }
   return found.outcome === 'failed' ? { reason: found.reason, error: found.error } : found.outcome
+}
+
+const nameResult = (user: string, found: BackendOutcome<Name> | undefined): Result => {
+  if (found === undefined || found.outcome === 'failed') return resultOf(found)
+  if (found.outcome === 'free') return 'done'
+  return { reason: 'user_exists', error: new Error(`the cluster has a user \`${user}\` that rotate did not make`) }
 }
 
 const inParallel = async <T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> => {
@@ -104,7 +117,7 @@ const inParallel = async <T, R>(items: readonly T[], work: (item: T) => Promise<
 }
 
 export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCredentials => {
-  const { inForce, access, credentials, leases, secrets, openBackend, applyAccess, pace } = deps
+  const { inForce, access, credentials, leases, secretsOf, openBackend, applyAccess, pace } = deps
   const { telemetry, clock, wait, createId } = deps
 
   return async (clusterName, principals) => {
@@ -115,6 +128,7 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
       return
     }
     const prefix = directories.at(-1)?.kafkaUserPrefix ?? ''
+    const secrets = secretsOf(cluster.provider)
     const me = createId()
     const endsAt = clock().getTime() + runMs
     const errors: unknown[] = []
@@ -122,8 +136,16 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
     const passwords = new Map<string, ScramUser>()
     let backend: Promise<ScramBackend> | undefined
 
+    const longestLeases = new Map<string, number>()
+    const longestLeaseOf = (principal: string): number => {
+      const known = longestLeases.get(principal)
+      const seconds = known ?? longestLeaseSeconds(directories, principal)
+      if (known === undefined) longestLeases.set(principal, seconds)
+      return seconds
+    }
+
     const contextOf = (principal: string): RotationContext =>
-      rotationContext({ cluster: clusterName, principal }, cluster.rotation, clock())
+      rotationContext({ cluster: clusterName, principal }, cluster, clock(), longestLeaseOf(principal))
 
     const wish = async (principal: string): Promise<'named' | 'when asked for' | 'none'> => {
       if (isRevokedOn(denied, principal, clusterName)) return 'none'
@@ -181,20 +203,63 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
         if (step.kind !== 'begin' && step.kind !== 'activate' && step.kind !== 'fence')
           return { held: { ...held, credential, isChanged }, step }
         isChanged = true
-        try {
-          const isLeased = step.kind === 'fence' && step.unlessLeased && (await isHeld(credential, step.slot, context))
-          credential = succeed(credential, step, isLeased ? 'leased' : 'done', context)
-          if (!isLeased) tell(held.principal, step, 'done')
-        } catch (error) {
-          // nothing is drained on a guess
-          credential = failed(credential, step, { reason: 'leases_unavailable', error }, context)
+        const result =
+          step.kind === 'begin'
+            ? await nameOf(slotUser(prefix, held.principal, step.slot))
+            : step.kind === 'fence' && step.unlessLeased
+              ? await unlessHeld(credential, step.slot, context)
+              : 'done'
+        if (isReason(result)) credential = failed(credential, step, result, context)
+        else {
+          credential = succeed(credential, step, result, context)
+          if (result === 'done') tell(held.principal, step, result)
         }
       }
     }
 
+    /** What the cluster said of the names of those who are about to begin. */
+    const names = new Map<string, Result>()
+
+    /** INVARIANT: a user that is there before rotate has owned up to one of its name is somebody else's for ever. */
+    const lookAtNames = async (users: readonly string[]): Promise<void> => {
+      if (users.length === 0) return
+      try {
+        const found = await (await open()).look(users)
+        for (const user of users) names.set(user, nameResult(user, found.get(user)))
+      } catch (error) {
+        for (const user of users) names.set(user, { reason: 'cluster_unavailable', error })
+      }
+    }
+
+    const nameOf = async (user: string): Promise<Result> => {
+      if (!names.has(user)) await lookAtNames([user])
+      return names.get(user) ?? failureOf(new Error(`nothing is known of the user \`${user}\``))
+    }
+
+    /** One question for all who begin. */
+    const lookAtAllNames = async (all: readonly Held[]): Promise<void> => {
+      names.clear()
+      await lookAtNames(
+        all.flatMap(({ principal, credential }) => {
+          const step = nextStep(credential, contextOf(principal))
+          return step.kind === 'begin' ? [slotUser(prefix, principal, step.slot)] : []
+        }),
+      )
+    }
+
+    const unlessHeld = async (credential: Credential, slot: SlotName, context: RotationContext): Promise<Result> => {
+      try {
+        const leasedUntil = await heldUntil(credential, slot, context)
+        return leasedUntil === undefined ? 'done' : { leasedUntil }
+      } catch (error) {
+        // nothing is drained on a guess
+        return { reason: 'leases_unavailable', error }
+      }
+    }
+
     /** Whoever writes a lease may have a clock that is behind. */
-    const isHeld = (credential: Credential, slot: SlotName, { now, clock: times }: RotationContext): Promise<boolean> =>
-      leases.isSlotHeld(
+    const heldUntil = (credential: Credential, slot: SlotName, { now, clock: times }: RotationContext) =>
+      leases.slotHeldUntil(
         { principal: credential.principal, cluster: clusterName, slot, generation: credential.slots[slot].generation },
         new Date(now.getTime() - times.skewSeconds * 1000),
       )
@@ -208,7 +273,13 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
 
     const tell = (principal: string, { kind, slot }: Work, outcome: Outcome): void => {
       telemetry.count(metricNames.credentialStep)
-      telemetry.info('credential step', { cluster: clusterName, principal, slot, step: kind, outcome })
+      telemetry.info('credential step', {
+        cluster: clusterName,
+        principal,
+        slot,
+        step: kind,
+        outcome: outcomeText(outcome),
+      })
     }
 
     /** Claims the step that is due outside; undefined: nothing is, or somebody else was faster. */
@@ -228,7 +299,7 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
     const passwordOf = async ({ principal, credential, user, work }: Claimed): Promise<ScramUser | undefined> => {
       const known = passwords.get(user)
       if (known !== undefined) return known
-      const found = (await secrets.recover(clusterName, principal))[work.slot]
+      const found = await secrets.recover(clusterName, principal, work.slot)
       if (found?.generation !== credential.slots[work.slot].generation || found.username !== user) return undefined
       return { name: user, password: found.password }
     }
@@ -254,11 +325,11 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
     }
 
     const open = (): Promise<ScramBackend> => {
-      backend ??= openBackend(cluster)
+      backend ??= openBackend(cluster, prefix)
       return backend
     }
 
-    const create = async (items: readonly Claimed[], results: Map<Claimed, Result>): Promise<void> => {
+    const usersToTell = async (items: readonly Claimed[], results: Map<Claimed, Result>) => {
       const isActive = ({ credential, work }: Claimed): boolean => credential.slots[work.slot].state === 'active'
       // who has an active slot has its password: a new one would lock them out
       const repaired = await usersOf(items.filter(isActive), results, inParallel, passwordOf)
@@ -272,10 +343,23 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
           return { name: user, password }
         },
       )
-      const users = [...repaired, ...made]
-      if (users.length === 0) return
-      const outcomes = await (await open()).create(users.map(({ user }) => user))
-      for (const { item, user } of users) results.set(item, resultOf(outcomes.get(user.name)))
+      return [...repaired, ...made]
+    }
+
+    const create = async (items: readonly Claimed[], results: Map<Claimed, Result>): Promise<void> => {
+      let told = Promise.resolve()
+      for (let at = 0; at < items.length; at += toldTogether) {
+        const users = await usersToTell(items.slice(at, at + toldTogether), results)
+        const tellCluster = async (): Promise<void> => {
+          if (users.length === 0) return
+          const outcomes = await (await open()).create(users.map(({ user }) => user))
+          for (const { item, user } of users) results.set(item, resultOf(outcomes.get(user.name)))
+        }
+        const of = users.map(({ item }) => item)
+        // secrets are what takes its time: the next are written while the cluster hears of these
+        told = told.then(() => failAll(of, results, tellCluster, 'cluster_unavailable'))
+      }
+      await told
     }
 
     const probe = async (items: readonly Claimed[], results: Map<Claimed, Result>): Promise<void> => {
@@ -317,10 +401,16 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
       const of = (kind: Work['kind']) => items.filter(({ work }) => work.kind === kind)
       const [creates, probes, removes] = [of('create'), of('probe'), of('remove')]
       const created = async (): Promise<void> => {
-        await failAll(creates, results, () => create(creates, results), 'cluster_unavailable')
-        const done = creates.filter((item) => results.get(item) === 'done')
-        if (done.length > 0)
-          await failAll(done, results, () => applyAccess(clusterName, principalsOf(done)), 'access_failed')
+        // nobody's access needs a password, so that neither waits for the other
+        const allowed = applyAccess(clusterName, principalsOf(creates)).then(
+          () => undefined,
+          (error: unknown) => error,
+        )
+        await create(creates, results)
+        const error = await allowed
+        if (error === undefined) return
+        for (const item of creates)
+          if (results.get(item) === 'done') results.set(item, { ...failureOf(error), reason: 'access_failed' })
       }
       const removed = async (): Promise<void> => {
         // Kafka asks for rights at each request and for a password at the connection only: rights go first
@@ -339,12 +429,14 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
       if (!isReason(result)) {
         tell(principal, work, result)
         const isWrong = result === 'refused' || result === 'lost'
-        if (isWrong && credential.slots[work.slot].state === 'active')
+        if (isWrong && credential.slots[work.slot].state === 'active') {
+          telemetry.count(metricNames.activeSlotBroken)
           telemetry.error('an active slot does not work', new Error(result), {
             cluster: clusterName,
             principal,
             slot: work.slot,
           })
+        }
         return { ...item, credential: succeed(credential, work, result, context), isChanged: true }
       }
       return { ...item, credential: failed(credential, work, result, context), isChanged: true }
@@ -385,6 +477,7 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
     try {
       let held = await each([...new Set(principals)], look)
       while (held.length > 0) {
+        await lookAtAllNames(held)
         const prepared = await each(held, async (item) => ({ principal: item.principal, ...(await prepare(item)) }))
         for (const { principal, until } of prepared) if (until !== undefined) waiting.set(principal, until)
         const works = prepared.flatMap(({ next }) => (next === undefined ? [] : [next]))

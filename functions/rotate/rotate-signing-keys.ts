@@ -17,8 +17,8 @@ import {
   type HeldKey,
   hurried,
   isExplained,
-  isRetired,
   keyOf,
+  retiredAt,
   type SigningKeyTimes,
   signingKeyClock,
   signingKeyContext,
@@ -135,7 +135,9 @@ export const createRotateSigningKeys = (deps: RotateSigningKeysDeps): RotateSign
         return 'done'
       }
       case 'fence':
-        return work.unlessLeased && !isRetired(credential.slots[slot], times, clock()) ? 'leased' : 'done'
+        return work.unlessLeased && clock() < retiredAt(credential.slots[slot], times)
+          ? { leasedUntil: retiredAt(credential.slots[slot], times) }
+          : 'done'
       case 'remove': {
         const others = slotNames.filter((name) => name !== slot)
         await keys.retain(others.map((name) => ({ slot: name, generation: credential.slots[name].generation })))
@@ -151,7 +153,7 @@ export const createRotateSigningKeys = (deps: RotateSigningKeysDeps): RotateSign
     if (work.kind === 'remove') telemetry.count(metricNames.keyRemoved)
     if (outcome === 'refused' || outcome === 'lost')
       telemetry.error('a signing key is not where it should be', new Error(outcome), { slot: work.slot })
-    else if (work.kind !== 'probe' && outcome !== 'leased')
+    else if (work.kind !== 'probe' && typeof outcome === 'string')
       telemetry.info('signing keys took a step', { step: work.kind, slot: work.slot })
   }
 

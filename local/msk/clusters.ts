@@ -51,13 +51,14 @@ const uuidOf = (name: string): string =>
     .digest('hex')
     .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5')
 
-const idOf = ({ name, type }: SimulatedCluster): string =>
-  `${name}/${uuidOf(name)}-${type === 'serverless' ? 's1' : '1'}`
+type Identity = Pick<SimulatedCluster, 'name' | 'type'>
+
+const idOf = ({ name, type }: Identity): string => `${name}/${uuidOf(name)}-${type === 'serverless' ? 's1' : '1'}`
 
 const arn = ({ region, accountId }: Place, resource: string): string =>
   `arn:aws:kafka:${region}:${accountId}:${resource}`
 
-export const clusterArn = (cluster: SimulatedCluster, place: Place): string => arn(place, `cluster/${idOf(cluster)}`)
+export const clusterArn = (cluster: Identity, place: Place): string => arn(place, `cluster/${idOf(cluster)}`)
 
 export const topicArn = (cluster: SimulatedCluster, topic: string, place: Place): string =>
   arn(place, `topic/${idOf(cluster)}/${topic}`)

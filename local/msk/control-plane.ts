@@ -27,7 +27,10 @@ export type MskControlPlaneOptions = {
     readonly secretAccessKey: string
   }
   readonly clusters: readonly SimulatedCluster[]
-  /** From a call, or a new version of a secret, to the brokers: 100 ms to 10 minutes, as it is up to 10 on MSK. */
+  /**
+   * From a call, or a new version of a secret, to the brokers: 100 ms to 10 minutes, as it is up to 10 on MSK. A PUT to
+   * `/_simulated/propagation` changes it.
+   */
   readonly propagation: Propagation
   /** @default - any free port */
   readonly port?: number
@@ -54,6 +57,7 @@ const shortestMs = 100
 const longestMs = 600_000
 const largestBody = 1_048_576
 const faultsPath = '/_simulated/faults'
+const propagationPath = '/_simulated/propagation'
 
 const checkPropagation = ({ minMs, maxMs }: Propagation): void => {
   if (minMs >= shortestMs && minMs <= maxMs && maxMs <= longestMs) return
@@ -93,6 +97,20 @@ const toAnswer = (error: unknown, report: (line: string) => void): Answer => {
   return { status, headers: { 'x-amzn-errortype': type }, body: { invalidParameter, message } }
 }
 
+/** Reads and sets how long changes take from now on, from another process. */
+const answerPropagation = (method: string, body: string, held: { propagation: Propagation }): Answer => {
+  if (method === 'GET') return { status: 200, body: held.propagation }
+  if (method !== 'PUT') return { status: 405 }
+  try {
+    const wanted = z.strictObject({ minMs: z.number(), maxMs: z.number() }).parse(JSON.parse(body))
+    checkPropagation(wanted)
+    held.propagation = wanted
+    return { status: 204 }
+  } catch (error) {
+    return { status: 400, body: { message: error instanceof z.ZodError ? z.prettifyError(error) : String(error) } }
+  }
+}
+
 /** Switches faults from another process: GET, PUT a list of them, DELETE. It is no part of MSK and needs no signature. */
 const answerFaults = (method: string, body: string, faults: MskFaults): Answer => {
   if (method === 'GET') return { status: 200, body: faults.active() }
@@ -116,11 +134,18 @@ const answerCall = async (
   {
     operations,
     faults,
+    held,
     region,
-  }: { readonly operations: Operations; readonly faults: StrikingFaults; readonly region: string },
+  }: {
+    readonly operations: Operations
+    readonly faults: StrikingFaults
+    readonly held: { propagation: Propagation }
+    readonly region: string
+  },
 ): Promise<Answer> => {
   const [path = '', search = ''] = url.split('?', 2)
   if (path === faultsPath) return answerFaults(method, body, faults)
+  if (path === propagationPath) return answerPropagation(method, body, held)
   const matched = matchRoute(method, path)
   if (matched === undefined) {
     throw new MskError('UnknownOperationException', `The simulated MSK control plane has no ${method} ${path}.`)
@@ -161,6 +186,7 @@ export const startMskControlPlane = async ({
   report = (line) => process.stderr.write(`simulated MSK: ${line}\n`),
 }: MskControlPlaneOptions): Promise<MskControlPlane> => {
   checkPropagation(propagation)
+  const held = { propagation }
   const { region, accountId, accessKeyId, secretAccessKey } = aws
   const place = { region, accountId }
   const client = new SecretsManagerClient({
@@ -178,7 +204,7 @@ export const startMskControlPlane = async ({
     const scramSecrets = createScramSecrets({
       region,
       accountId,
-      propagation,
+      propagation: () => held.propagation,
       maxUsers,
       secrets,
       kafka,
@@ -196,7 +222,7 @@ export const startMskControlPlane = async ({
   const server = createServer(async (request, response) => {
     try {
       const body = await readBody(request)
-      send(response, await answerCall(request, body, { operations, faults, region }))
+      send(response, await answerCall(request, body, { operations, faults, held, region }))
     } catch (error) {
       send(response, toAnswer(error, report))
     }

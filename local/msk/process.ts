@@ -22,6 +22,7 @@ export const mskInFrontOf = ({ name, outside, admin }: KafkaCluster, ca: string)
       audience: undefined,
       labels: {},
       adminSecret: undefined,
+      credential: 'value',
       rotation: {},
       quarantined: false,
     },

@@ -17,7 +17,8 @@ export type ScramSecrets = {
 export type ScramSecretsOptions = {
   readonly region: string
   readonly accountId: string
-  readonly propagation: Propagation
+  /** Asked at each change. */
+  readonly propagation: () => Propagation
   readonly maxUsers: number
   readonly secrets: SecretReader
   readonly kafka: Pick<ScramAdmin, 'upsert' | 'remove'>
@@ -73,7 +74,7 @@ const unprocessed = (
 export const createScramSecrets = ({
   region,
   accountId,
-  propagation: { minMs, maxMs },
+  propagation,
   maxUsers,
   secrets,
   kafka,
@@ -85,8 +86,11 @@ export const createScramSecrets = ({
   /** Users that brokers know and no secret names any more, and when they forget them. */
   const leaving = new Map<string, number>()
   // Looking costs time too: what was seen late must still arrive within the bound.
-  const lookMs = Math.min(5_000, Math.max(20, maxMs / 10))
-  const arrivalAt = (): number => Date.now() + minMs + Math.random() * Math.max(0, maxMs - minMs - lookMs)
+  const lookMs = (): number => Math.min(5_000, Math.max(20, propagation().maxMs / 10))
+  const arrivalAt = (): number => {
+    const { minMs, maxMs } = propagation()
+    return Date.now() + minMs + Math.random() * Math.max(0, maxMs - minMs - lookMs())
+  }
 
   const isNamed = (username: string): boolean =>
     [...associations.values()].some((each) => each.username === username || each.known?.username === username)
@@ -166,7 +170,7 @@ export const createScramSecrets = ({
       try {
         await applyDue()
         await removeDue()
-        if (Date.now() - lookedAt >= lookMs) {
+        if (Date.now() - lookedAt >= lookMs()) {
           lookedAt = Date.now()
           await look()
         }

@@ -1,7 +1,15 @@
 import { type ChannelPattern, containsPattern, intersectPatterns, literalChannel } from './channel.ts'
 import type { ConnectionDecision } from './decide.ts'
-import { type Directory, isMetEarlier, routesMeeting, selectGrant, selectRoute, topicOf } from './directory.ts'
-import { type Action, type Grant, isExpired, isHeldBy } from './grant.ts'
+import {
+  type Directory,
+  grantsOf,
+  isMetEarlier,
+  routesMeeting,
+  selectGrant,
+  selectRoute,
+  topicOf,
+} from './directory.ts'
+import { type Action, type Grant, isExpired } from './grant.ts'
 import type { Principal } from './principal.ts'
 import { hasLabels } from './principal.ts'
 import type { Route } from './route.ts'
@@ -225,7 +233,7 @@ export const computeAccess = (
   topics: ReadonlySet<string>,
   now: Date,
 ): readonly Acl[] => {
-  const held = directory.grants.filter((grant) => isHeldBy(grant, principal) && !isExpired(grant, now))
+  const held = grantsOf(directory, principal).filter((grant) => !isExpired(grant, now))
   const parts = grantedParts(directory, principal, held).filter(({ route }) => route.cluster === cluster)
   return clusterAccess(directory, principal, held, parts, topics, now).acls
 }

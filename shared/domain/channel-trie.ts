@@ -9,8 +9,10 @@ export type ChannelTrie = { root: TrieNode | undefined }
 type TrieNode = {
   /** The smallest rule index here and below. */
   smallest: number
-  /** What is left of the pattern of the only rule below: most rules are soon alone, and need no nodes of their own. */
-  tail: readonly string[] | undefined
+  /** The pattern of the only rule below: most rules are soon alone, and need no nodes of their own. */
+  alone: string | undefined
+  /** Where in it what is left begins; behind its end where nothing is. */
+  from: number
   /** The only literal child for as long as there is one: a map takes 200 bytes. */
   text: string | undefined
   next: TrieNode | undefined
@@ -23,9 +25,10 @@ type TrieNode = {
   ends: number[] | undefined
 }
 
-const createNode = (index: number, tail: readonly string[]): TrieNode => ({
+const createNode = (index: number, alone: string, from: number): TrieNode => ({
   smallest: index,
-  tail,
+  alone,
+  from,
   text: undefined,
   next: undefined,
   literals: undefined,
@@ -36,7 +39,16 @@ const createNode = (index: number, tail: readonly string[]): TrieNode => ({
 
 export const createChannelTrie = (): ChannelTrie => ({ root: undefined })
 
-const isOne = (part: string): boolean => part === '*' || part.startsWith('{')
+const endOfPart = (pattern: string, from: number): number => {
+  const slash = pattern.indexOf('/', from)
+  return slash < 0 ? pattern.length : slash
+}
+
+// in place: a directory has hundreds of thousands of parts, and cutting them out is most of what its compilation takes
+const isRestAt = (pattern: string, from: number): boolean => pattern.startsWith('**', from)
+const isOneAt = (pattern: string, from: number): boolean => pattern[from] === '*' || pattern[from] === '{'
+const isAt = (pattern: string, from: number, end: number, text: string): boolean =>
+  end - from === text.length && pattern.startsWith(text, from)
 
 const literalChild = (node: TrieNode, text: string): TrieNode | undefined =>
   node.literals === undefined ? (node.text === text ? node.next : undefined) : node.literals.get(text)
@@ -57,61 +69,67 @@ const addLiteralChild = (node: TrieNode, text: string, child: TrieNode): void =>
 }
 
 /** Goes one part down; the node where the rest of the pattern belongs, unless it is placed already. */
-const addPart = (node: TrieNode, parts: readonly string[], depth: number, index: number): TrieNode | undefined => {
-  const part = parts[depth]
-  if (part === undefined) {
+const addPart = (node: TrieNode, pattern: string, from: number, index: number): TrieNode | undefined => {
+  if (from > pattern.length) {
     if (node.ends === undefined) node.ends = [index]
     else node.ends.push(index)
     return undefined
   }
-  if (part === '**') {
+  if (isRestAt(pattern, from)) {
     if (node.rest === undefined) node.rest = [index]
     else node.rest.push(index)
     return undefined
   }
-  const child = isOne(part) ? node.one : literalChild(node, part)
-  if (child !== undefined) return child
-  const created = createNode(index, parts.slice(depth + 1))
-  if (isOne(part)) node.one = created
-  else addLiteralChild(node, part, created)
-  return undefined
+  const end = endOfPart(pattern, from)
+  if (isOneAt(pattern, from)) {
+    if (node.one !== undefined) return node.one
+    node.one = createNode(index, pattern, end + 1)
+    return undefined
+  }
+  const part = pattern.slice(from, end)
+  const child = literalChild(node, part)
+  if (child === undefined) addLiteralChild(node, part, createNode(index, pattern, end + 1))
+  return child
 }
 
 /** Takes the text of a pattern, so that one that is in force need not be parsed. Indices must be added in ascending order. */
 export const addPattern = (trie: ChannelTrie, { text }: Pick<ChannelPattern, 'text'>, index: number): void => {
-  const parts = text.slice(scheme.length).split('/')
   let node = trie.root
-  if (node === undefined) trie.root = createNode(index, parts)
-  for (let depth = 0; node !== undefined; depth++) {
-    if (node.tail !== undefined) {
-      const alone = node.tail
-      node.tail = undefined
-      addPart(node, alone, 0, node.smallest)
+  if (node === undefined) trie.root = createNode(index, text, scheme.length)
+  for (let from = scheme.length; node !== undefined; from = endOfPart(text, from) + 1) {
+    const { alone } = node
+    if (alone !== undefined) {
+      node.alone = undefined
+      addPart(node, alone, node.from, node.smallest)
     }
-    node = addPart(node, parts, depth, index)
+    node = addPart(node, text, from, index)
   }
 }
 
-const tailHas = (tail: readonly string[], path: readonly string[], depth: number): boolean => {
-  for (let at = 0; at < tail.length; at++) {
-    const part = tail[at] ?? ''
-    const segment = path[depth + at]
+const tailHas = ({ from }: TrieNode, pattern: string, path: readonly string[], depth: number): boolean => {
+  let at = depth
+  for (let start = from; start <= pattern.length; at++) {
+    const segment = path[at]
     if (segment === undefined) return false
-    if (part === '**') return true
-    if (part !== segment && !isOne(part)) return false
+    if (isRestAt(pattern, start)) return true
+    const end = endOfPart(pattern, start)
+    if (!isOneAt(pattern, start) && !isAt(pattern, start, end, segment)) return false
+    start = end + 1
   }
-  return depth + tail.length === path.length
+  return at === path.length
 }
 
-const tailMeets = (tail: readonly string[], path: readonly PatternSegment[], depth: number): boolean => {
-  for (let at = 0; at < tail.length; at++) {
-    const part = tail[at] ?? ''
-    const segment = path[depth + at]
+const tailMeets = ({ from }: TrieNode, pattern: string, path: readonly PatternSegment[], depth: number): boolean => {
+  let at = depth
+  for (let start = from; start <= pattern.length; at++) {
+    const segment = path[at]
     if (segment === undefined) return false
-    if (part === '**' || segment.kind === 'rest') return true
-    if (segment.kind === 'literal' && segment.text !== part && !isOne(part)) return false
+    if (isRestAt(pattern, start) || segment.kind === 'rest') return true
+    const end = endOfPart(pattern, start)
+    if (segment.kind === 'literal' && !isOneAt(pattern, start) && !isAt(pattern, start, end, segment.text)) return false
+    start = end + 1
   }
-  return depth + tail.length === path.length
+  return at === path.length
 }
 
 /** The smallest rule index whose pattern has the channel and that `accepts` takes. */
@@ -135,8 +153,8 @@ export const firstMatch = (
   }
   const visit = (node: TrieNode, depth: number): void => {
     if (node.smallest >= best) return
-    if (node.tail !== undefined) {
-      if (tailHas(node.tail, path, depth) && accepts(node.smallest)) best = node.smallest
+    if (node.alone !== undefined) {
+      if (tailHas(node, node.alone, path, depth) && accepts(node.smallest)) best = node.smallest
       return
     }
     const segment = path[depth]
@@ -180,7 +198,7 @@ const visitMeeting = (
   }
   const takeNode = (node: TrieNode): boolean => {
     if (node.smallest >= before) return false
-    if (node.tail !== undefined) return take(node.smallest)
+    if (node.alone !== undefined) return take(node.smallest)
     return takeAll(node.ends) || takeBelow(node)
   }
   const takeBelow = (node: TrieNode): boolean => {
@@ -190,7 +208,7 @@ const visitMeeting = (
   }
   const visit = (node: TrieNode, depth: number): boolean => {
     if (node.smallest >= before) return false
-    if (node.tail !== undefined) return tailMeets(node.tail, path, depth) && take(node.smallest)
+    if (node.alone !== undefined) return tailMeets(node, node.alone, path, depth) && take(node.smallest)
     const segment = path[depth]
     if (segment === undefined) return takeAll(node.ends)
     if (segment.kind === 'rest') return takeBelow(node)
@@ -231,7 +249,7 @@ export const meetsSome = (
 export const meetsAny = (trie: ChannelTrie, pattern: ChannelPattern): boolean => {
   const path = pathOf(pattern)
   const visit = (node: TrieNode, depth: number): boolean => {
-    if (node.tail !== undefined) return tailMeets(node.tail, path, depth)
+    if (node.alone !== undefined) return tailMeets(node, node.alone, path, depth)
     const segment = path[depth]
     if (segment === undefined) return node.ends !== undefined
     if (node.rest !== undefined) return true

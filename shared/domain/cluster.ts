@@ -13,9 +13,8 @@ export type Listener = {
   readonly security: SecurityProtocol
 }
 
-export type Cluster = {
+type AnyCluster = {
   readonly name: string
-  readonly provider: 'kafka'
   readonly auth: readonly CredentialKind[]
   readonly listeners: readonly Listener[]
   /** Certificate authority in PEM, when it is not a public one. */
@@ -24,10 +23,23 @@ export type Cluster = {
   readonly audience: string | undefined
   readonly labels: Readonly<Record<string, string>>
   readonly adminSecret: string | undefined
+  /** How its stored credentials are handed out: the password, or where the caller may read it with rights of its own. */
+  readonly credential: 'value' | 'reference'
   /** Of its stored credentials: what the policy says otherwise than the provider's own times. */
   readonly rotation: RotationOverrides
   readonly quarantined: boolean
 }
+
+/** A cluster that keeps its own users. */
+export type KafkaCluster = AnyCluster & { readonly provider: 'kafka' }
+
+/** Amazon MSK, provisioned: its users come from secrets that are associated with it. */
+export type MskCluster = AnyCluster & { readonly provider: 'msk'; readonly arn: string }
+
+export type Cluster = KafkaCluster | MskCluster
+
+/** Who runs a cluster, and so how its credentials are made and how long that takes. */
+export type Provider = Cluster['provider']
 
 /** The audience that the cluster's brokers expect of our tokens. */
 export const clusterAudience = (cluster: Cluster, issuerUrl: string): string =>

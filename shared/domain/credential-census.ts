@@ -1,4 +1,12 @@
-import { type Credential, isStuck, type RotationContext, type SlotState, slotNames, slotStates } from './rotation.ts'
+import {
+  type Credential,
+  drainsTooLong,
+  isStuck,
+  type RotationContext,
+  type SlotState,
+  slotNames,
+  slotStates,
+} from './rotation.ts'
 
 /** A stored credential and when somebody should have looked at it. */
 export type Counted = { readonly credential: Credential; readonly dueAt: Date | undefined }
@@ -20,10 +28,11 @@ const lateSeconds = 15 * 60
 const isHurried = (since: Date): boolean => since.getTime() === 0
 
 /**
- * Whether a credential lags behind its policy: nobody came when it was due, or what is handed out is older than it may
- * be although there was time for every try.
+ * Whether a credential lags behind its policy: nobody came when it was due, what is handed out is older than it may
+ * be although there was time for every try, or somebody holds on to a slot that drains.
  */
-export const isOverdue = ({ credential, dueAt }: Counted, { now, clock, policy }: RotationContext): boolean => {
+export const isOverdue = ({ credential, dueAt }: Counted, context: RotationContext): boolean => {
+  const { now, clock, policy } = context
   const isLate = (time: Date, seconds: number): boolean => now.getTime() - time.getTime() > seconds * 1000
   if (dueAt !== undefined && isLate(dueAt, lateSeconds)) return true
   const { propagationSeconds, longestRetrySeconds, skewSeconds } = clock
@@ -32,6 +41,7 @@ export const isOverdue = ({ credential, dueAt }: Counted, { now, clock, policy }
     credential.wanted &&
     slotNames.some((name) => {
       const { state, since } = credential.slots[name]
+      if (drainsTooLong(credential.slots[name], context)) return true
       return state === 'active' && !isHurried(since) && isLate(since, longest)
     })
   )

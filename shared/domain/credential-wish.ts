@@ -1,6 +1,6 @@
 import { type AccessSubject, grantedParts } from './access.ts'
-import type { Directory } from './directory.ts'
-import { isExpired, isHeldBy } from './grant.ts'
+import { type Directory, grantsOf } from './directory.ts'
+import { isExpired } from './grant.ts'
 
 /**
  * Whether a principal is to have a stored credential on a cluster: some grant of it leads there. `named`: one that names
@@ -15,7 +15,7 @@ export const credentialWish = (
   now: Date,
 ): CredentialWish => {
   if (directory.clusters.get(cluster)?.auth.includes('scram') !== true) return 'none'
-  const held = directory.grants.filter((grant) => isHeldBy(grant, principal) && !isExpired(grant, now))
+  const held = grantsOf(directory, principal).filter((grant) => !isExpired(grant, now))
   const parts = grantedParts(directory, principal, held).filter(({ route }) => route.cluster === cluster)
   if (parts.some(({ grant }) => grant.principals?.includes(principal.name))) return 'named'
   return parts.length > 0 ? 'when asked for' : 'none'

@@ -77,13 +77,14 @@ const compileListeners = (cluster: Policy['clusters'][string]): readonly Listene
 
 /** Only what is said: the provider's own times stay where nothing is. */
 const compileRotation = ({ rotation }: Policy['clusters'][string]): RotationOverrides => {
-  const { every, stuckAfter, clock = {} } = rotation ?? {}
+  const { every, stuckAfter, maxDrain, clock = {} } = rotation ?? {}
   const seconds = Object.entries(clock).flatMap(([name, text]) =>
     text === undefined ? [] : [[`${name}Seconds`, durationSeconds(text)]],
   )
   return {
     ...(every === undefined ? {} : { everySeconds: durationSeconds(every) }),
     ...(stuckAfter === undefined ? {} : { stuckAfter }),
+    ...(maxDrain === undefined ? {} : { maxDrainSeconds: durationSeconds(maxDrain) }),
     ...(seconds.length === 0 ? {} : { clock: Object.fromEntries(seconds) }),
   }
 }
@@ -179,14 +180,18 @@ export const compileDirectory = (
   const clusters = new Map<string, Cluster>()
   for (const [name, cluster] of Object.entries(policy.clusters))
     clusters.set(name, {
+      ...(cluster.provider === 'msk'
+        ? // a policy without it is not published
+          { provider: cluster.provider, arn: cluster.arn ?? '' }
+        : { provider: cluster.provider }),
       name,
-      provider: cluster.provider,
       auth: cluster.auth,
       listeners: compileListeners(cluster),
       ca: cluster.ca,
       audience: cluster.audience,
       labels: cluster.labels ?? {},
       adminSecret: cluster.admin?.secret,
+      credential: cluster.credential ?? 'value',
       rotation: compileRotation(cluster),
       quarantined: cluster.quarantined ?? false,
     })
@@ -214,6 +219,7 @@ export const compileDirectory = (
       groups: (grant.groups ?? []).map(parseNamePattern),
       transactionalIds: (grant.transactionalIds ?? []).map(parseNamePattern),
       maxLeaseSeconds: grant.maxLease === undefined ? undefined : durationSeconds(grant.maxLease),
+      quota: grant.quota ?? {},
       until: grant.until === undefined ? undefined : untilDate(grant.until),
     }),
   )

@@ -5,10 +5,14 @@
  * - `cluster_failed`: the cluster refused for another reason
  * - `mechanism_missing`: the listener takes no SCRAM-SHA-512
  * - `user_refused`: the cluster does not take a user of this name
+ * - `user_exists`: the cluster has a user of this name that rotate did not make
+ * - `cluster_full`: the cluster has as many users as it takes
  * - `access_failed`: the ACLs could not be made or taken away
  * - `secret_unavailable`: no answer of Secrets Manager, or too many requests
  * - `secret_denied`: the secret, or its key, may not be used
  * - `secret_foreign`: a secret of this name holds something that is not ours
+ * - `secret_unseen`: the cluster does not see the secret yet
+ * - `secret_unusable`: the cluster does not take the secret for its key, its name, its place or what it holds
  * - `leases_unavailable`: who still has a slot cannot be read
  * - `unexpected`: a bug
  */
@@ -18,10 +22,14 @@ export const failureReasons = [
   'cluster_failed',
   'mechanism_missing',
   'user_refused',
+  'user_exists',
+  'cluster_full',
   'access_failed',
   'secret_unavailable',
   'secret_denied',
   'secret_foreign',
+  'secret_unseen',
+  'secret_unusable',
   'leases_unavailable',
   'unexpected',
 ] as const

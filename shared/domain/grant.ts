@@ -1,5 +1,6 @@
 import type { ChannelPattern } from './channel.ts'
 import { hasLabels, type Principal } from './principal.ts'
+import type { Quota } from './quota.ts'
 
 export type Action = 'produce' | 'consume'
 
@@ -14,6 +15,7 @@ export type Grant = {
   readonly groups: readonly NamePattern[]
   readonly transactionalIds: readonly NamePattern[]
   readonly maxLeaseSeconds: number | undefined
+  readonly quota: Quota
   readonly until: Date | undefined
 }
 

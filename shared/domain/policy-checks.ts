@@ -22,7 +22,8 @@ export const checkPolicy = (policy: Policy, directory: Directory): readonly Poli
   ...namesThatMeet(directory),
   ...prefixesOverStrangers(directory),
   ...clustersWithoutAdmin(directory),
-  ...rotationsOfNothing(policy),
+  ...storedOfNothing(policy),
+  ...clustersOfMsk(policy),
   ...longSearches(directory),
 ]
 
@@ -248,17 +249,54 @@ const clustersWithoutAdmin = (directory: Directory): readonly PolicyIssue[] => {
   })
 }
 
-const rotationsOfNothing = ({ clusters }: Policy): readonly PolicyIssue[] =>
-  Object.entries(clusters).flatMap(([name, { auth, rotation }]): readonly PolicyIssue[] =>
-    rotation === undefined || auth.includes('scram')
-      ? []
-      : [
-          {
-            path: ['clusters', name, 'rotation'],
-            detail: `\`auth\` of the cluster ${quoted(name)} is ${auth.map(quoted).join(', ')}, of which nothing is stored; allowed: \`rotation\` beside \`scram\``,
-          },
-        ],
+const ofStoredCredentials = ['rotation', 'credential'] as const
+
+const storedOfNothing = ({ clusters }: Policy): readonly PolicyIssue[] =>
+  Object.entries(clusters).flatMap(([name, cluster]): readonly PolicyIssue[] =>
+    ofStoredCredentials.flatMap((member) =>
+      cluster[member] === undefined || cluster.auth.includes('scram')
+        ? []
+        : [
+            {
+              path: ['clusters', name, member],
+              detail: `\`auth\` of the cluster ${quoted(name)} is ${cluster.auth.map(quoted).join(', ')}, of which nothing is stored; allowed: \`${member}\` beside \`scram\``,
+            },
+          ],
+    ),
   )
+
+/** MSK is found by its ARN, and takes passwords but no tokens of another issuer than AWS. */
+const clustersOfMsk = ({ clusters }: Policy): readonly PolicyIssue[] =>
+  Object.entries(clusters).flatMap(([name, { provider, arn, auth }]): readonly PolicyIssue[] => {
+    const path = ['clusters', name]
+    if (provider !== 'msk')
+      return arn === undefined
+        ? []
+        : [
+            {
+              path: [...path, 'arn'],
+              detail: `the provider of ${quoted(name)} is \`${provider}\`; allowed: \`arn\` beside \`provider: msk\``,
+            },
+          ]
+    return [
+      ...(arn === undefined
+        ? [
+            {
+              path,
+              detail: `the MSK cluster ${quoted(name)} has no \`arn\`; allowed: the ARN of a provisioned cluster`,
+            },
+          ]
+        : []),
+      ...(auth.every((kind) => kind === 'scram')
+        ? []
+        : [
+            {
+              path: [...path, 'auth'],
+              detail: `\`auth\` of the MSK cluster ${quoted(name)} is ${auth.map(quoted).join(', ')}; allowed: \`scram\``,
+            },
+          ]),
+    ]
+  })
 
 /** Steps of one look-up, so that no channel that a caller makes up costs more than a signature. */
 export const maximumSearch = 256

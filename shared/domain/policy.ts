@@ -81,6 +81,8 @@ const listener = z.strictObject({
 const rotation = z.strictObject({
   every: someSpan.optional(),
   stuckAfter: z.int().min(1).max(1_000).optional(),
+  /** Somebody should look at a slot that drains for longer; leases keep it all the same. */
+  maxDrain: someSpan.optional(),
   /** The provider's times, where this cluster's are others. */
   clock: z
     .strictObject({
@@ -97,7 +99,14 @@ const rotation = z.strictObject({
 
 const cluster = z
   .strictObject({
-    provider: z.literal('kafka'),
+    provider: z.enum(['kafka', 'msk']),
+    /** Of an MSK cluster; MSK Serverless takes no passwords, and its ARNs end in `-s1`. */
+    arn: z
+      .string()
+      .regex(/^arn:aws[a-z-]*:kafka:[a-z0-9-]+:\d{12}:cluster\/[A-Za-z0-9-]{1,64}\/[0-9a-f-]{36}-\d+$/, {
+        error: () => 'the ARN of a provisioned MSK cluster',
+      })
+      .optional(),
     auth: z
       .array(z.enum(['jwt', 'scram'], { error: () => 'a kind of credential: `jwt` or `scram`' }))
       .min(1)
@@ -112,6 +121,8 @@ const cluster = z
     audience: text.optional(),
     labels: labels.optional(),
     admin: z.strictObject({ secret: text }).optional(),
+    /** How stored credentials are handed out. */
+    credential: z.enum(['value', 'reference']).optional(),
     rotation: rotation.optional(),
     quarantined: z.boolean().optional(),
   })
@@ -129,6 +140,14 @@ const profile = z.strictObject({
   }),
 })
 
+/** Bytes a second on each broker, as Kafka counts them. */
+const rate = z.int().min(1).max(Number.MAX_SAFE_INTEGER).optional()
+const quota = z
+  .strictObject({ produceBytesPerSecond: rate, consumeBytesPerSecond: rate })
+  .refine((value) => value.produceBytesPerSecond !== undefined || value.consumeBytesPerSecond !== undefined, {
+    error: () => 'a quota needs `produceBytesPerSecond` or `consumeBytesPerSecond`',
+  })
+
 const grant = z
   .strictObject({
     principals: z.union([z.array(principalName).min(1), z.strictObject({ labels: someLabels })]),
@@ -137,6 +156,7 @@ const grant = z
     groups: z.array(namePattern).optional(),
     transactionalIds: z.array(namePattern).optional(),
     maxLease: duration.optional(),
+    quota: quota.optional(),
     until: day.optional(),
   })
   .refine((value) => value.produce !== undefined || value.consume !== undefined, {

@@ -19,6 +19,17 @@ export const kafkaUser = (prefix: string, principal: string): string => `${prefi
 /** The Kafka user of one slot of a stored credential. No principal has an `@`, so none can be another's slot. */
 export const slotUser = (prefix: string, principal: string, slot: SlotName): string => `${prefix}${principal}@${slot}`
 
+/** Whose slot a Kafka user is; undefined for the user of no slot of ours. */
+export const slotOfUser = (
+  prefix: string,
+  user: string,
+): { readonly principal: string; readonly slot: SlotName } | undefined => {
+  if (!user.startsWith(prefix)) return undefined
+  const [principal = '', slot, ...rest] = user.slice(prefix.length).split('@')
+  if (!isPrincipalName(principal) || (slot !== 'a' && slot !== 'b') || rest.length > 0) return undefined
+  return { principal, slot }
+}
+
 export const hasLabels = (
   labels: Readonly<Record<string, string>>,
   wanted: Readonly<Record<string, string>>,

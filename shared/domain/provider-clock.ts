@@ -1,3 +1,5 @@
+import type { Cluster, Provider } from './cluster.ts'
+import { maximumLeaseSeconds } from './lease.ts'
 import type { Credential, ProviderClock, RotationContext, RotationPolicy } from './rotation.ts'
 import { spread } from './spread.ts'
 
@@ -17,21 +19,41 @@ export const kafkaClock: ProviderClock = {
   claimSeconds: 90,
 }
 
+/**
+ * MSK reads its secrets now and then: a change takes up to 10 minutes to be everywhere, and so does a removal.
+ * @see https://docs.aws.amazon.com/msk/latest/developerguide/msk-password.html
+ */
+export const mskClock: ProviderClock = {
+  ...kafkaClock,
+  propagationSeconds: 10 * minute,
+  lookEverySeconds: 30,
+  // a new secret is not seen by MSK for some seconds
+  firstRetrySeconds: 10,
+}
+
+const clocks: Readonly<Record<Provider, ProviderClock>> = { kafka: kafkaClock, msk: mskClock }
+
 /** Secrets Manager takes 50 a second in a region, all its users together. */
 export const secretWritesPerSecond = 40
 
-export const defaultRotation: RotationPolicy = { everySeconds: 30 * day, stuckAfter: 5 }
+export const defaultRotation: RotationPolicy = { everySeconds: 30 * day, stuckAfter: 5, maxDrainSeconds: 30 * day }
 
 /** What a policy says about the stored credentials of a cluster; what it leaves out is the provider's own. */
 export type RotationOverrides = Partial<RotationPolicy> & { readonly clock?: Partial<ProviderClock> | undefined }
 
+/** @param of the credential's cluster; undefined when no policy has it any more */
 export const rotationContext = (
   { cluster, principal }: Pick<Credential, 'cluster' | 'principal'>,
-  { clock, ...policy }: RotationOverrides,
+  of: Pick<Cluster, 'provider' | 'rotation'> | undefined,
   now: Date,
-): RotationContext => ({
-  now,
-  clock: { ...kafkaClock, ...clock },
-  policy: { ...defaultRotation, ...policy },
-  jitter: spread('jitter', cluster, principal),
-})
+  longestLeaseSeconds = maximumLeaseSeconds,
+): RotationContext => {
+  const { clock, ...policy } = of?.rotation ?? {}
+  return {
+    now,
+    clock: { ...clocks[of?.provider ?? 'kafka'], ...clock },
+    policy: { ...defaultRotation, ...policy },
+    longestLeaseSeconds,
+    jitter: spread('jitter', cluster, principal),
+  }
+}

@@ -29,6 +29,8 @@ export type Slot = {
   readonly checkedAt: Date
   /** When the provider was last told its secret. */
   readonly toldAt: Date
+  /** Of one that drains: when the leases that may name it have ended or moved, so that it is worth a look. */
+  readonly lookAt?: Date | undefined
 }
 
 /** Steps in a row that failed. */
@@ -55,7 +57,7 @@ export type Credential = {
 export type ProviderClock = {
   /** From the provider's yes until a login works everywhere, and from its removal until the name is free: at worst. */
   readonly propagationSeconds: number
-  /** Between two looks at a slot that settles or drains. */
+  /** Between two looks at a slot that settles. */
   readonly lookEverySeconds: number
   /** Between two logins that prove an active slot. */
   readonly checkEverySeconds: number
@@ -73,12 +75,16 @@ export type RotationPolicy = {
   readonly everySeconds: number
   /** After so many failures in a row somebody should look. */
   readonly stuckAfter: number
+  /** A slot that drains for longer is one for somebody to look at; leases keep it all the same. */
+  readonly maxDrainSeconds: number
 }
 
 export type RotationContext = {
   readonly now: Date
   readonly clock: ProviderClock
   readonly policy: RotationPolicy
+  /** How long a lease can be that names a slot: earlier there is no sense in a look at who still does. */
+  readonly longestLeaseSeconds: number
   /** 0 to 1, the same for a credential at all times: a fleet that was made at once is not rotated at once. */
   readonly jitter: number
 }
@@ -95,8 +101,11 @@ export type Work = { readonly kind: StepKind; readonly slot: SlotName; readonly 
 /** `wait` has no `until` when only a change of mind helps. */
 export type Step = Work | { readonly kind: 'wait'; readonly until: Date | undefined; readonly why: string }
 
-/** What came of it. `leased`: a lease names the slot. `unreachable`: no login can be tried from here. `lost`: no secret. */
-export type Outcome = 'done' | 'works' | 'refused' | 'lost' | 'unreachable' | 'leased'
+/** What came of it. `unreachable`: no login can be tried from here. `lost`: no secret. */
+export type Outcome = 'done' | 'works' | 'refused' | 'lost' | 'unreachable' | Leased
+
+/** Leases name the slot, the last of them until then. */
+export type Leased = { readonly leasedUntil: Date | 'never' }
 
 /** The provider's longest time, however far apart the clocks of who told it and of who waits are. */
 const settledAt = ({ toldAt }: Slot, { propagationSeconds, skewSeconds }: ProviderClock): Date =>
@@ -177,8 +186,7 @@ const dueStep = (credential: Credential, context: RotationContext): Work | undef
   if (active !== undefined && now >= checkAt(slots[active], clock)) return work('probe', active)
 
   const draining = slotIn(credential, 'draining')
-  if (draining !== undefined && now >= after(slots[draining].checkedAt, clock.lookEverySeconds))
-    return work('fence', draining, true)
+  if (draining !== undefined && now >= drainLookAt(slots[draining], context)) return work('fence', draining, true)
   const created = slotIn(credential, 'created')
   if (created !== undefined) return work('create', created)
   const settling = slotIn(credential, 'settling')
@@ -217,6 +225,23 @@ const lookAt = (slot: Slot, clock: ProviderClock): Date => {
   return look > last && slot.checkedAt < last ? last : look
 }
 
+/** What nobody holds any more was let go of by then, if its clients renew in time. */
+const leasesEndAt = (since: Date, { clock, longestLeaseSeconds }: RotationContext): Date =>
+  after(since, longestLeaseSeconds + clock.skewSeconds)
+
+const drainLookAt = ({ since, lookAt }: Slot, context: RotationContext): Date => lookAt ?? leasesEndAt(since, context)
+
+/** A lease without end may be moved or ended at any time. */
+const lookAgainAt = ({ leasedUntil }: Leased, context: RotationContext): Date => {
+  const { now, clock } = context
+  if (leasedUntil === 'never') return leasesEndAt(now, context)
+  return later(after(leasedUntil, clock.skewSeconds), after(now, clock.lookEverySeconds))
+}
+
+/** Somebody who has not moved holds a slot for longer than the policy allows. Nothing ends that but an operator. */
+export const drainsTooLong = ({ state, since }: Slot, { now, policy }: RotationContext): boolean =>
+  state === 'draining' && now > after(since, policy.maxDrainSeconds)
+
 const checkAt = ({ health, checkedAt }: Slot, { lookEverySeconds, checkEverySeconds }: ProviderClock): Date =>
   after(checkedAt, health === 'repaired' ? lookEverySeconds : checkEverySeconds)
 
@@ -234,7 +259,7 @@ const waitingFor = (credential: Credential, context: RotationContext): Step => {
       times.push({ until: activateAt(slots[active].since, context), why: `slot ${active} is replaced then` })
   }
   if (draining !== undefined)
-    times.push({ until: after(slots[draining].checkedAt, clock.lookEverySeconds), why: `leases hold slot ${draining}` })
+    times.push({ until: drainLookAt(slots[draining], context), why: `leases hold slot ${draining}` })
   if (settling !== undefined) times.push({ until: lookAt(slots[settling], clock), why: `slot ${settling} is settling` })
   if (next !== undefined)
     times.push({ until: prepareSlotAt(credential, next, context), why: `slot ${next} is prepared then` })
@@ -275,6 +300,7 @@ const move = (slot: Slot, state: SlotState, now: Date, health: SlotHealth = slot
   since: now,
   health,
   checkedAt: now,
+  lookAt: undefined,
 })
 
 /** The slot after a login was tried with it, or could not be. */
@@ -323,11 +349,16 @@ export const succeed = (
     case 'activate': {
       const other = otherSlot(name)
       const before = credential.slots[other]
-      const replaced = before.state === 'active' ? { [other]: move(before, 'draining', now) } : {}
+      const drained: Slot = { ...move(before, 'draining', now), lookAt: leasesEndAt(now, context) }
+      const replaced = before.state === 'active' ? { [other]: drained } : {}
       return withSlots(credential, { [name]: move(slot, 'active', now), ...replaced })
     }
     case 'fence':
-      return to(outcome === 'leased' ? { ...slot, checkedAt: now } : move(slot, 'fenced', now))
+      return to(
+        typeof outcome === 'string'
+          ? move(slot, 'fenced', now)
+          : { ...slot, checkedAt: now, lookAt: lookAgainAt(outcome, context) },
+      )
     case 'remove':
       return to(move(slot, 'absent', now, 'unprobed'))
   }

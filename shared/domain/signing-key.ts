@@ -94,13 +94,19 @@ const centurySeconds = 3_155_760_000
 export const signingKeyContext = (given: SigningKeyTimes, now: Date): RotationContext => ({
   now,
   clock: signingKeyClock(given),
-  policy: { everySeconds: given.everySeconds === 0 ? centurySeconds : given.everySeconds, stuckAfter: 5 },
+  policy: {
+    everySeconds: given.everySeconds === 0 ? centurySeconds : given.everySeconds,
+    stuckAfter: 5,
+    maxDrainSeconds: 2 * retireSeconds(given),
+  },
+  // what holds a key is tokens, and the machine adds the skew
+  longestLeaseSeconds: retireSeconds(given) - given.skewSeconds,
   jitter: spread('jitter', signingKeys.cluster, signingKeys.principal),
 })
 
-/** Whether every token of the key in a draining slot has ended. */
-export const isRetired = ({ since }: Slot, given: SigningKeyTimes, now: Date): boolean =>
-  now.getTime() >= since.getTime() + retireSeconds(given) * 1000
+/** When every token of the key in a draining slot has ended. */
+export const retiredAt = ({ since }: Slot, given: SigningKeyTimes): Date =>
+  new Date(since.getTime() + retireSeconds(given) * 1000)
 
 export const keyOf = ({ keys }: KeyRing, slot: SlotName, generation: number): HeldKey | undefined =>
   keys.find((key) => key.slot === slot && key.generation === generation)

@@ -14,6 +14,12 @@ import type { TokenAnswer } from './token-answer.ts'
 const time = z.iso.datetime()
 const properties = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
 
+const slot = z
+  .enum(['a', 'b'])
+  .describe(
+    'Another slot is another Kafka user: clients are made anew, and a renewal says so in `moved` when the last of them is.',
+  )
+
 export const directoryHashSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/)
 
 /** What every binding of librdkafka takes as it is. */
@@ -44,12 +50,22 @@ export const resolveAnswerSchema = z.strictObject({
             mechanism: z.literal(scramMechanism),
             username: z.string(),
             password: z.string(),
-            slot: z
-              .enum(['a', 'b'])
-              .describe(
-                'Another slot is another Kafka user: clients are made anew, and a renewal says so in `moved` when the last of them is.',
-              ),
+            slot,
           }),
+          z
+            .strictObject({
+              kind: z.literal('reference'),
+              mechanism: z.literal(scramMechanism),
+              arn: z
+                .string()
+                .describe('Of a secret in AWS Secrets Manager, which the caller reads with rights of its own.'),
+              versionId: z.string(),
+              username: z.string(),
+              slot,
+            })
+            .describe(
+              'The text of the secret is JSON: `username` and `password`, on clusters that are not MSK below the name of the slot.',
+            ),
         ]),
       }),
     )

@@ -29,6 +29,15 @@ export type AnswerCredential =
       /** Tells the client when it has to be made anew: another slot is another Kafka user. */
       readonly slot: SlotName
     }
+  /** The password is in this version of the secret, below the name of the slot unless the secret is that of one user. */
+  | {
+      readonly kind: 'reference'
+      readonly mechanism: typeof scramMechanism
+      readonly arn: string
+      readonly versionId: string
+      readonly username: string
+      readonly slot: SlotName
+    }
 
 /** One cluster of an answer. */
 export type Connection = ConnectionSettings & { readonly credential: AnswerCredential }

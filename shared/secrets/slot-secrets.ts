@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import {
   CreateSecretCommand,
   DeleteSecretCommand,
+  DescribeSecretCommand,
   GetSecretValueCommand,
   InvalidRequestException,
   PutSecretValueCommand,
@@ -19,17 +20,22 @@ export type SlotSecret = { readonly generation: number; readonly username: strin
 
 export type SlotSecrets = Readonly<Partial<Record<SlotName, SlotSecret>>>
 
-/** One secret for both slots of a stored credential; whoever writes has claimed the credential. */
+/** A version of a secret; whoever may read it does so with rights of its own. */
+export type SecretReference = { readonly arn: string; readonly versionId: string }
+
+/** Where the passwords of stored credentials are; whoever writes has claimed the credential. */
 export type SlotSecretStore = {
-  /** Nothing where there is no secret, or where it is about to be deleted. Needs no more than `GetSecretValue`. */
-  readonly read: (cluster: string, principal: string) => Promise<SlotSecrets>
-  /** The same for who may bring a secret back that somebody deleted. */
-  readonly recover: (cluster: string, principal: string) => Promise<SlotSecrets>
+  /** Undefined where there is no secret, or where it is about to be deleted. Needs no more than `GetSecretValue`. */
+  readonly read: (cluster: string, principal: string, slot: SlotName) => Promise<SlotSecret | undefined>
+  /** Where the password of a slot that is handed out can be read; nothing where `read` has nothing. Reads no secret. */
+  readonly locate: (cluster: string, principal: string, slot: SlotName) => Promise<SecretReference | undefined>
+  /** As `read`, for who may bring a secret back that somebody deleted. */
+  readonly recover: (cluster: string, principal: string, slot: SlotName) => Promise<SlotSecret | undefined>
   /** The password of the slot's generation: made and saved unless it is there. */
   readonly ensure: (credential: Credential, slot: SlotName, username: string) => Promise<SlotSecret>
   /**
-   * Deletes the secret, with a window to bring it back in, unless the other slot needs it. What is gone counts as
-   * deleted.
+   * To be called when the slot's user is gone: deletes its secret, with a window to bring it back in, unless the other
+   * slot needs it. What is gone counts as deleted.
    */
   readonly removeSlot: (credential: Credential, slot: SlotName) => Promise<void>
 }
@@ -53,10 +59,15 @@ const slotSchema = z.strictObject({
 const secretSchema = z.strictObject({ a: slotSchema.optional(), b: slotSchema.optional() })
 
 /** 256 bits, in characters that no file format and no shell has to escape. */
-const createPassword = (): string => randomBytes(32).toString('base64url')
+export const createPassword = (): string => randomBytes(32).toString('base64url')
 
-export const slotSecretName = (cluster: string, principal: string): string =>
-  `switchboard/credentials/${cluster}/${principal}`
+/**
+ * Under the stack's own folder, for several may share an account. The last word keeps the end of a principal's name from
+ * being read as the hyphen and six characters that end a secret's ARN, and what one principal may read apart from
+ * another whose name begins like it.
+ */
+export const slotSecretName = (stack: string, cluster: string, principal: string): string =>
+  `switchboard/${stack}/credentials/${cluster}/${principal}/slots`
 
 /**
  * Follows from what is replaced: of two writers that saw the same secret the second is refused, and one that repeats
@@ -67,7 +78,7 @@ const tokenAfter = (name: string, version: string): string =>
 
 const denials = ['AccessDeniedException', 'DecryptionFailure', 'EncryptionFailure', 'UnrecognizedClientException']
 
-const toError = (cause: unknown, name: string): SlotSecretError => {
+export const toSlotSecretError = (cause: unknown, name: string): SlotSecretError => {
   if (cause instanceof SlotSecretError) return cause
   const errorName = cause instanceof Error ? cause.name : 'unknown'
   const reason = denials.includes(errorName) ? 'secret_denied' : 'secret_unavailable'
@@ -75,7 +86,7 @@ const toError = (cause: unknown, name: string): SlotSecretError => {
 }
 
 /** Without the parser's own message, which quotes the text. */
-const parseJson = (text: string): unknown => {
+export const parseSecretJson = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch {
@@ -84,7 +95,7 @@ const parseJson = (text: string): unknown => {
 }
 
 const parse = (text: string, name: string): SlotSecrets => {
-  const parsed = secretSchema.safeParse(parseJson(text))
+  const parsed = secretSchema.safeParse(parseSecretJson(text))
   if (!parsed.success)
     throw new SlotSecretError('secret_foreign', `the secret \`${name}\` has not the shape that rotate writes`)
   const { a, b } = parsed.data
@@ -97,12 +108,34 @@ type Found =
 
 const otherSlot = (slot: SlotName): SlotName => (slot === 'a' ? 'b' : 'a')
 
-const recoveryWindowDays = 7
+export const recoveryWindowDays = 7
 /** A writer that was overtaken looks again; more than twice is somebody who does not stop. */
-const attempts = 3
+export const writeAttempts = 3
 
-/** @param kmsKeyId what new secrets are encrypted with; undefined for who only reads */
-export const createSlotSecrets = (secrets: SecretsManagerClient, kmsKeyId?: string): SlotSecretStore => {
+/** The current version of a secret; undefined where there is none, or where it is about to be deleted. Reads no value. */
+export const locateSecret = async (
+  secrets: SecretsManagerClient,
+  name: string,
+): Promise<SecretReference | undefined> => {
+  try {
+    const found = await secrets.send(new DescribeSecretCommand({ SecretId: name }))
+    const stages = Object.entries(found.VersionIdsToStages ?? {})
+    const versionId = stages.find(([, labels]) => labels.includes('AWSCURRENT'))?.[0]
+    if (found.ARN === undefined || versionId === undefined || found.DeletedDate !== undefined) return undefined
+    return { arn: found.ARN, versionId }
+  } catch (error) {
+    if (error instanceof ResourceNotFoundException) return undefined
+    throw error
+  }
+}
+
+/**
+ * One secret for both slots of a stored credential, so that a rotation is one write.
+ *
+ * @param stack whose secrets these are; several stacks may share an account
+ * @param kmsKeyId what new secrets are encrypted with; undefined for who only reads
+ */
+export const createSlotSecrets = (secrets: SecretsManagerClient, stack: string, kmsKeyId?: string): SlotSecretStore => {
   const find = async (name: string): Promise<Found> => {
     try {
       const { SecretString, VersionId = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: name }))
@@ -168,7 +201,7 @@ export const createSlotSecrets = (secrets: SecretsManagerClient, kmsKeyId?: stri
 
   const ensureSlot = async (name: string, credential: Credential, slot: SlotName, username: string) => {
     const { generation } = credential.slots[slot]
-    for (let attempt = 1; attempt <= attempts; attempt++) {
+    for (let attempt = 1; attempt <= writeAttempts; attempt++) {
       const first = await find(name)
       const found = first.kind === 'deleted' ? await restore(name) : first
       const held = found.kind === 'found' ? found.slots : {}
@@ -193,23 +226,26 @@ export const createSlotSecrets = (secrets: SecretsManagerClient, kmsKeyId?: stri
   }
 
   const named = async <T>(cluster: string, principal: string, work: (name: string) => Promise<T>): Promise<T> => {
-    const name = slotSecretName(cluster, principal)
+    const name = slotSecretName(stack, cluster, principal)
     try {
       return await work(name)
     } catch (error) {
-      throw toError(error, name)
+      throw toSlotSecretError(error, name)
     }
   }
 
   const slotsOf = (found: Found): SlotSecrets => (found.kind === 'found' ? found.slots : {})
 
   return {
-    read: (cluster, principal) => named(cluster, principal, async (name) => slotsOf(await find(name))),
+    read: (cluster, principal, slot) => named(cluster, principal, async (name) => slotsOf(await find(name))[slot]),
 
-    recover: (cluster, principal) =>
+    // the current version has the password of every slot that is handed out
+    locate: (cluster, principal) => named(cluster, principal, (name) => locateSecret(secrets, name)),
+
+    recover: (cluster, principal, slot) =>
       named(cluster, principal, async (name) => {
         const found = await find(name)
-        return slotsOf(found.kind === 'deleted' ? await restore(name) : found)
+        return slotsOf(found.kind === 'deleted' ? await restore(name) : found)[slot]
       }),
 
     ensure: (credential, slot, username) =>

@@ -1,6 +1,7 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, paginateQuery, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { type Acl, aclFromKey, aclKey } from '../domain/access.ts'
+import { isUnlimited, type Quota } from '../domain/quota.ts'
 
 /** What a principal has on a cluster, as far as rotate has put it there and seen it. */
 export type AppliedAccess = {
@@ -9,6 +10,8 @@ export type AppliedAccess = {
   /** The labels it was last seen with; named principals that were never seen have none. */
   readonly labels: Readonly<Record<string, string>>
   readonly acls: readonly Acl[]
+  /** The client quota that its Kafka users have there; undefined: none. */
+  readonly quota?: Quota | undefined
   /** Content addresses of the policies whose access is covered by `acls`. */
   readonly policies: readonly string[]
   /** When rotate last put it there; undefined before the first time. */
@@ -37,13 +40,17 @@ export type AccessStore = {
     now: Date,
     need?: string,
   ) => Promise<boolean>
-  /** `answers`: the request that was there before the topics were listed. */
+  /**
+   * False, and nothing was written, when who was there last began later.
+   * @param startedAt when this one began to look what is wanted
+   * `answers`: the request that was there before the topics were listed.
+   */
   readonly recordApplied: (
     applied: Omit<AppliedAccess, 'labels' | 'appliedAt' | 'asked' | 'answered'> & {
       readonly answers?: AccessRequest | undefined
     },
-    now: Date,
-  ) => Promise<void>
+    startedAt: Date,
+  ) => Promise<boolean>
 }
 
 const requestEveryMs = 10_000
@@ -54,6 +61,7 @@ const accessFromItem = (item: Record<string, unknown>): AppliedAccess => ({
   labels: (item.labels ?? {}) as Record<string, string>,
   acls: ((item.acls ?? []) as string[]).flatMap((key) => aclFromKey(key) ?? []),
   policies: (item.policies ?? []) as string[],
+  ...(item.quota !== undefined && { quota: item.quota as Quota }),
   ...(typeof item.appliedAt === 'string' && { appliedAt: new Date(item.appliedAt) }),
   ...(typeof item.requestedFor === 'string' && {
     asked: { need: item.requestedFor, at: new Date(String(item.requestedAt)) },
@@ -111,19 +119,35 @@ export const createAccessStore = (dynamo: DynamoDBDocumentClient, table: string)
     }
   },
 
-  recordApplied: async ({ cluster, principal, acls, policies, answers }, now) => {
-    await dynamo.send(
-      new UpdateCommand({
-        TableName: table,
-        Key: { cluster, principal },
-        UpdateExpression: `SET acls = :acls, policies = :policies, appliedAt = :now ${answers === undefined ? 'REMOVE answeredAt' : ', answeredAt = :answers'}`,
-        ExpressionAttributeValues: {
-          ':acls': acls.map(aclKey),
-          ':policies': policies,
-          ':now': now.toISOString(),
-          ...(answers !== undefined && { ':answers': answers.at.toISOString() }),
-        },
-      }),
-    )
+  recordApplied: async ({ cluster, principal, acls, quota = {}, policies, answers }, startedAt) => {
+    const sets = ['acls = :acls', 'policies = :policies', 'appliedAt = :startedAt']
+    const removes: string[] = []
+    for (const [name, isThere] of [
+      ['answeredAt', answers !== undefined],
+      ['quota', !isUnlimited(quota)],
+    ] as const)
+      if (isThere) sets.push(`${name} = :${name}`)
+      else removes.push(name)
+    try {
+      await dynamo.send(
+        new UpdateCommand({
+          TableName: table,
+          Key: { cluster, principal },
+          UpdateExpression: `SET ${sets.join(', ')}${removes.length === 0 ? '' : ` REMOVE ${removes.join(', ')}`}`,
+          ConditionExpression: 'attribute_not_exists(appliedAt) OR appliedAt <= :startedAt',
+          ExpressionAttributeValues: {
+            ':acls': acls.map(aclKey),
+            ':policies': policies,
+            ':startedAt': startedAt.toISOString(),
+            ...(answers !== undefined && { ':answeredAt': answers.at.toISOString() }),
+            ...(!isUnlimited(quota) && { ':quota': quota }),
+          },
+        }),
+      )
+      return true
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false
+      throw error
+    }
   },
 })

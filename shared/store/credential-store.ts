@@ -41,11 +41,12 @@ const shardCount = 8
 const shardOf = ({ cluster, principal }: CredentialKey): string =>
   String(Math.floor(spread('shard', cluster, principal) * shardCount))
 
-const slotToItem = ({ since, checkedAt, toldAt, ...rest }: Slot): Record<string, unknown> => ({
+const slotToItem = ({ since, checkedAt, toldAt, lookAt, ...rest }: Slot): Record<string, unknown> => ({
   ...rest,
   since: since.toISOString(),
   checkedAt: checkedAt.toISOString(),
   toldAt: toldAt.toISOString(),
+  ...(lookAt !== undefined && { lookAt: lookAt.toISOString() }),
 })
 
 const slotFromItem = (item: Record<string, unknown>): Slot => ({
@@ -55,6 +56,7 @@ const slotFromItem = (item: Record<string, unknown>): Slot => ({
   health: item.health as SlotHealth,
   checkedAt: new Date(String(item.checkedAt)),
   toldAt: new Date(String(item.toldAt)),
+  ...(item.lookAt !== undefined && { lookAt: new Date(String(item.lookAt)) }),
 })
 
 export const credentialToItem = ({ credential, version, dueAt }: StoredCredential): Record<string, unknown> => {

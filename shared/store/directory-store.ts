@@ -50,8 +50,9 @@ const historyPk = 'revision'
 const historySk = (revision: number): string => String(revision).padStart(10, '0')
 const chunkSk = (index: number): string => `chunk#${String(index).padStart(5, '0')}`
 
-/** `sha256:` and the hex digest of the canonical JSON. */
-export const contentAddress = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`
+/** `sha256:` and the hex digest of the canonical JSON, as text or in UTF-8. */
+export const contentAddress = (text: string | Uint8Array): string =>
+  `sha256:${createHash('sha256').update(text).digest('hex')}`
 
 /** A principal's name: everywhere. A name and a cluster: there. */
 type StoredRevocation = string | { readonly principal: string; readonly cluster: string }
@@ -142,10 +143,10 @@ export const createDirectoryStore = (dynamo: DynamoDBDocumentClient, table: stri
       }
     if (count === undefined || chunks.length !== count)
       throw new Error(`the stored policy \`${hash}\` is incomplete: ${chunks.length} of ${count ?? 'unknown'} chunks`)
-    const text = gunzipSync(Buffer.concat(chunks)).toString('utf8')
+    const text = gunzipSync(Buffer.concat(chunks))
     if (contentAddress(text) !== hash)
       throw new Error(`the stored policy \`${hash}\` has other content than its address`)
-    return JSON.parse(text)
+    return JSON.parse(text.toString('utf8'))
   },
 
   writePolicy: async (policy) => {

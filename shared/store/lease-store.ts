@@ -6,6 +6,8 @@ import {
   TransactionConflictException,
 } from '@aws-sdk/client-dynamodb'
 import {
+  BatchGetCommand,
+  type BatchGetCommandOutput,
   type DynamoDBDocumentClient,
   GetCommand,
   paginateQuery,
@@ -17,7 +19,8 @@ import {
   type UpdateCommandInput,
 } from '@aws-sdk/lib-dynamodb'
 import { canonicalJson } from '../domain/canonical-json.ts'
-import { type HeldSlot, type LeaseSlots, namesSlot } from '../domain/lease-slots.ts'
+import type { HeldSlot, LeaseSlots } from '../domain/lease-slots.ts'
+import type { SlotName } from '../domain/rotation.ts'
 import { type SlotCheck, slotConditions } from './credential-store.ts'
 
 /** When something ends; `never`: not by itself. */
@@ -52,6 +55,9 @@ export type Unchanged = {
   readonly credentialLivesUntil: Date
 }
 
+/** What a lease had on record, as far as who writes it next knows: slots that it names no more are let go of. */
+export type Before = Pick<Lease, 'slots' | 'expiresAt'>
+
 /** `stale`: a slot that the lease names is not handed out, or not kept, any more; nothing was written. */
 export type LeaseStore = {
   /**
@@ -73,23 +79,45 @@ export type LeaseStore = {
     maximum: number,
     now: Date,
     checks?: readonly SlotCheck[],
+    before?: Before,
   ) => Promise<'kept' | 'capped' | 'stale'>
   /** Renews an unexpired lease with a new credential; `absent` when there is none. One request. */
-  readonly renew: (lease: Lease, now: Date, checks?: readonly SlotCheck[]) => Promise<'renewed' | 'absent' | 'stale'>
+  readonly renew: (
+    lease: Lease,
+    now: Date,
+    checks?: readonly SlotCheck[],
+    before?: Before,
+  ) => Promise<'renewed' | 'absent' | 'stale'>
   /**
    * Renews a lease whose answer is still right; false when there is none, its credential ends too soon or a slot is not
    * kept any more. One request.
    */
-  readonly renewUnchanged: (unchanged: Unchanged, now: Date, checks?: readonly SlotCheck[]) => Promise<boolean>
+  readonly renewUnchanged: (
+    unchanged: Unchanged,
+    now: Date,
+    checks?: readonly SlotCheck[],
+    before?: Before,
+  ) => Promise<boolean>
   /** Ends an unexpired lease; false when there is none. */
   readonly release: (principal: string, id: string, now: Date) => Promise<boolean>
   /** An unexpired lease. */
   readonly read: (principal: string, id: string, now: Date) => Promise<Lease | undefined>
-  /** Whether an unexpired lease names this slot. Consistent: whoever is not seen here does not have it. */
-  readonly isSlotHeld: (
+  /**
+   * When the last unexpired lease ends that names this slot; undefined when there is none. Consistent: whoever is not
+   * seen here does not have it. A lease that let go of the slot unseen, by a restart, counts until it would have ended.
+   * One request for one item, however many leases there are.
+   */
+  readonly slotHeldUntil: (
     slot: HeldSlot & { readonly cluster: string; readonly principal: string },
     now: Date,
-  ) => Promise<boolean>
+  ) => Promise<End | undefined>
+  /** The unexpired leases of a principal that name a slot, on one cluster or on any. Reads no other lease. */
+  readonly listHolders: (
+    principal: string,
+    slot: SlotName,
+    cluster: string | undefined,
+    now: Date,
+  ) => Promise<readonly Lease[]>
   /** The unexpired leases of a principal. */
   readonly list: (principal: string, now: Date) => Promise<readonly Lease[]>
   /** The unexpired leases of everybody: reads the whole table, for an operator's questions only. */
@@ -100,6 +128,20 @@ export type LeaseStore = {
 const keepSeconds = 86_400
 /** Sort key of the item that counts a principal's leases; an upper bound that is counted anew when it says "full". */
 const countKey = 'count'
+/**
+ * Sort keys of the items that say who holds a slot, one for each lease that names it, by when that ends: the last of
+ * them is when the slot is free.
+ */
+const holdPrefix = 'hold#'
+const holdsOf = (slot: SlotName, cluster: string, generation: number): string =>
+  `${holdPrefix}${slot}#${cluster}#${generation}#`
+
+/** As many items as DynamoDB reads in one request. */
+const batchGetSize = 100
+
+const chunked = <T>(list: readonly T[], size: number): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(list.length / size) }, (_, at) => list.slice(at * size, (at + 1) * size))
+
 /** A fleet of one principal that starts or ends at once meets on the count. */
 const contentionAttempts = 8
 const conflictDelayMs = 20
@@ -153,6 +195,26 @@ export const leaseFromItem = (item: Record<string, unknown>): Lease => ({
   credentialExpiresAt: endFromText(String(item.credentialExpiresAt)),
   ...(item.slots === undefined ? {} : { slots: item.slots as LeaseSlots }),
 })
+
+/** Ended, and what comes after it in the order of keys: a hold that ends at this very moment is one that has ended. */
+const afterEnd = (now: Date): string => `${now.toISOString()}$`
+/** Later in the order of keys than any end and any lease. */
+const lastKey = '~'
+
+type Hold = { readonly key: string; readonly id: string; readonly expiresAt: End }
+
+const holdsFor = (id: string, { slots = {}, expiresAt }: Before): readonly Hold[] =>
+  Object.entries(slots).flatMap(([cluster, held]) =>
+    held.map(({ slot, generation }) => ({
+      key: `${holdsOf(slot, cluster, generation)}${endText(expiresAt)}#${id}`,
+      id,
+      expiresAt,
+    })),
+  )
+
+/** As `checks` has the slots that a lease names after a write. */
+const namedIn = (checks: readonly SlotCheck[]): LeaseSlots =>
+  Object.fromEntries([...Map.groupBy(checks, ({ cluster }) => cluster)])
 
 const ttlOf = (expiresAt: Date): number => Math.ceil(expiresAt.getTime() / 1000) + keepSeconds
 
@@ -225,6 +287,28 @@ export const createLeaseStore = (
     if (checks.length === 0) return []
     if (credentialsTable === undefined) throw new Error('leases with slots cannot be written without credentials')
     return slotConditions(credentialsTable, principal, checks).map((ConditionCheck) => ({ ConditionCheck }))
+  }
+
+  /** What a lease holds from now on, and what it held before and does not any more. */
+  const holdItems = (principal: string, after: readonly Hold[], before: readonly Hold[] = []): Transaction => {
+    const kept = new Set(after.map(({ key }) => key))
+    return [
+      ...after.map(({ key, id, expiresAt }) => ({
+        Put: {
+          TableName: table,
+          Item: {
+            principal,
+            lease: key,
+            of: id,
+            expiresAt: endText(expiresAt),
+            ...(expiresAt === 'never' ? {} : { ttl: ttlOf(expiresAt) }),
+          },
+        },
+      })),
+      ...before
+        .filter(({ key }) => !kept.has(key))
+        .map(({ key }) => ({ Delete: { TableName: table, Key: { principal, lease: key } } })),
+    ]
   }
 
   const updates = (command: UpdateCommand): Promise<boolean> =>
@@ -300,6 +384,7 @@ export const createLeaseStore = (
         },
       },
       ...conditionsOf(lease.principal, checks),
+      ...holdItems(lease.principal, holdsFor(lease.id, lease)),
     ])
     if (failed.size === 0) return 'created'
     if (failed.has(0)) return 'exists'
@@ -348,13 +433,27 @@ export const createLeaseStore = (
     return 'capped'
   }
 
+  const readMany = async (principal: string, ids: readonly string[]): Promise<readonly Lease[]> => {
+    const found: Lease[] = []
+    let Keys: Record<string, unknown>[] | undefined = ids.map((lease) => ({ principal, lease }))
+    while (Keys !== undefined && Keys.length > 0) {
+      const { Responses = {}, UnprocessedKeys = {} }: BatchGetCommandOutput = await dynamo.send(
+        new BatchGetCommand({ RequestItems: { [table]: { Keys, ConsistentRead: true } } }),
+      )
+      found.push(...(Responses[table] ?? []).map(leaseFromItem))
+      Keys = UnprocessedKeys[table]?.Keys
+    }
+    return found
+  }
+
   return {
     create,
 
-    keep: async (lease, maximum, now, checks = []) => {
+    keep: async (lease, maximum, now, checks = [], before = undefined) => {
       const Update = replaceWith(lease, now, table, 'etag <> :etag OR directory <> :directory')
       if (checks.length > 0) {
-        const failed = await transact([{ Update }, ...conditionsOf(lease.principal, checks)])
+        const holds = holdItems(lease.principal, holdsFor(lease.id, lease), before && holdsFor(lease.id, before))
+        const failed = await transact([{ Update }, ...conditionsOf(lease.principal, checks), ...holds])
         if (failed.size === 0) return 'kept'
         if (!failed.has(0)) return 'stale'
       } else
@@ -372,15 +471,17 @@ export const createLeaseStore = (
       return outcome === 'capped' || outcome === 'stale' ? outcome : 'kept'
     },
 
-    renew: async (lease, now, checks = []) => {
+    renew: async (lease, now, checks = [], before = undefined) => {
       const Update = replaceWith(lease, now, table, undefined)
-      if (checks.length === 0) return (await updates(new UpdateCommand(Update))) ? 'renewed' : 'absent'
-      const failed = await transact([{ Update }, ...conditionsOf(lease.principal, checks)])
+      const holds = holdItems(lease.principal, holdsFor(lease.id, lease), before && holdsFor(lease.id, before))
+      if (checks.length + holds.length === 0) return (await updates(new UpdateCommand(Update))) ? 'renewed' : 'absent'
+      const failed = await transact([{ Update }, ...conditionsOf(lease.principal, checks), ...holds])
       if (failed.size === 0) return 'renewed'
       return failed.has(0) ? 'absent' : 'stale'
     },
 
-    renewUnchanged: async ({ principal, id, etag, expiresAt, credentialLivesUntil }, now, checks = []) => {
+    renewUnchanged: async (unchanged, now, checks = [], before = undefined) => {
+      const { principal, id, etag, expiresAt, credentialLivesUntil } = unchanged
       const Update = {
         TableName: table,
         Key: { principal, lease: id },
@@ -396,7 +497,9 @@ export const createLeaseStore = (
         },
       }
       if (checks.length === 0) return updates(new UpdateCommand(Update))
-      return (await transact([{ Update }, ...conditionsOf(principal, checks)])).size === 0
+      const after = holdsFor(id, { slots: namedIn(checks), expiresAt })
+      const holds = holdItems(principal, after, before && holdsFor(id, before))
+      return (await transact([{ Update }, ...conditionsOf(principal, checks), ...holds])).size === 0
     },
 
     read: async (principal, id, now) => {
@@ -407,25 +510,59 @@ export const createLeaseStore = (
       return found !== undefined && isUnexpiredAt(found.expiresAt, now) ? found : undefined
     },
 
-    isSlotHeld: async ({ principal, cluster, ...slot }, now) => {
+    slotHeldUntil: async ({ principal, cluster, slot, generation }, now) => {
+      const holds = holdsOf(slot, cluster, generation)
+      const { Items = [] } = await dynamo.send(
+        new QueryCommand({
+          TableName: table,
+          KeyConditionExpression: 'principal = :principal AND lease BETWEEN :first AND :last',
+          ExpressionAttributeValues: {
+            ':principal': principal,
+            ':first': `${holds}${afterEnd(now)}`,
+            ':last': `${holds}${lastKey}`,
+          },
+          ScanIndexForward: false,
+          Limit: 1,
+          ConsistentRead: true,
+        }),
+      )
+      const [last] = Items
+      return last === undefined ? undefined : endFromText(String(last.expiresAt))
+    },
+
+    listHolders: async (principal, slot, cluster, now) => {
+      const ids = new Set<string>()
       const pages = paginateQuery(
         { client: dynamo },
         {
           TableName: table,
           KeyConditionExpression: 'principal = :principal AND begins_with(lease, :prefix)',
-          FilterExpression: 'expiresAt > :now AND attribute_exists(#slots.#cluster)',
-          ProjectionExpression: '#slots',
-          ExpressionAttributeNames: { '#slots': 'slots', '#cluster': cluster },
-          ExpressionAttributeValues: { ':principal': principal, ':prefix': 'lease_', ':now': now.toISOString() },
+          FilterExpression: 'expiresAt > :now',
+          ExpressionAttributeValues: {
+            ':principal': principal,
+            ':prefix': `${holdPrefix}${slot}#${cluster === undefined ? '' : `${cluster}#`}`,
+            ':now': now.toISOString(),
+          },
           ConsistentRead: true,
         },
       )
-      for await (const { Items = [] } of pages)
-        if (Items.some(({ slots }) => namesSlot(slots, cluster, slot))) return true
-      return false
+      for await (const { Items = [] } of pages) for (const { of } of Items) ids.add(String(of))
+      const found: Lease[] = []
+      for (const some of chunked([...ids], batchGetSize)) found.push(...(await readMany(principal, some)))
+      return found.filter(
+        (lease) =>
+          isUnexpiredAt(lease.expiresAt, now) &&
+          Object.entries(lease.slots ?? {}).some(
+            ([name, held]) => (cluster === undefined || name === cluster) && held.some((each) => each.slot === slot),
+          ),
+      )
     },
 
     release: async (principal, id, now) => {
+      const { Item } = await dynamo.send(
+        new GetCommand({ TableName: table, Key: { principal, lease: id }, ConsistentRead: true }),
+      )
+      const holds = Item === undefined ? [] : holdItems(principal, [], holdsFor(id, leaseFromItem(Item)))
       const failed = await transact([
         {
           Delete: {
@@ -443,6 +580,7 @@ export const createLeaseStore = (
             ExpressionAttributeValues: { ':less': -1, ':one': 1 },
           },
         },
+        ...holds,
       ])
       return failed.size === 0
     },

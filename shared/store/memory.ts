@@ -1,5 +1,6 @@
 import { canonicalJson } from '../domain/canonical-json.ts'
 import { namesSlot } from '../domain/lease-slots.ts'
+import { isUnlimited } from '../domain/quota.ts'
 import type { AccessStore, AppliedAccess } from './access-store.ts'
 import {
   type CredentialStore,
@@ -10,7 +11,7 @@ import {
   statesFor,
 } from './credential-store.ts'
 import { contentAddress, type DirectoryStore, type Pointer, type Revision } from './directory-store.ts'
-import { isUnexpiredAt, type Lease, type LeaseStore, leaseFromItem, leaseToItem } from './lease-store.ts'
+import { type End, isUnexpiredAt, type Lease, type LeaseStore, leaseFromItem, leaseToItem } from './lease-store.ts'
 
 /*
  * The stores without DynamoDB, for tests and the bench. The contract suites in `test/contracts` hold them to what the
@@ -60,6 +61,8 @@ export const createMemoryDirectoryStore = (policies: Map<string, StoredPolicy> =
     },
   }
 }
+
+const isLater = (end: End, other: End): boolean => other !== 'never' && (end === 'never' || end > other)
 
 const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1)
 
@@ -160,8 +163,20 @@ export const createMemoryLeaseStore = (credentials?: Pick<CredentialStore, 'read
 
     read: async (principal, id, now) => structuredClone(unexpired(principal, id, now)),
 
-    isSlotHeld: async ({ principal, cluster, ...slot }, now) =>
-      listUnexpired(principal, now).some((lease) => namesSlot(lease.slots, cluster, slot)),
+    slotHeldUntil: async ({ principal, cluster, ...slot }, now) =>
+      listUnexpired(principal, now)
+        .filter((lease) => namesSlot(lease.slots, cluster, slot))
+        .map(({ expiresAt }) => expiresAt)
+        .reduce<End | undefined>((last, end) => (last === undefined || isLater(end, last) ? end : last), undefined),
+
+    listHolders: async (principal, slot, cluster, now) =>
+      structuredClone(
+        listUnexpired(principal, now).filter(({ slots = {} }) =>
+          Object.entries(slots).some(
+            ([name, held]) => (cluster === undefined || name === cluster) && held.some((each) => each.slot === slot),
+          ),
+        ),
+      ),
 
     release: async (principal, id, now) => {
       if (unexpired(principal, id, now) === undefined) return false
@@ -177,7 +192,8 @@ export const createMemoryLeaseStore = (credentials?: Pick<CredentialStore, 'read
 
 export const createMemoryAccessStore = (): AccessStore => {
   const requestEveryMs = 10_000
-  type Held = Pick<AppliedAccess, 'cluster' | 'principal' | 'labels' | 'acls' | 'policies'> & {
+  type Held = Pick<AppliedAccess, 'cluster' | 'principal' | 'labels' | 'acls' | 'quota' | 'policies'> & {
+    readonly appliedAt?: Date
     readonly requestedAt: Date | undefined
     readonly requestedFor: string | undefined
     readonly answeredAt: Date | undefined
@@ -222,12 +238,15 @@ export const createMemoryAccessStore = (): AccessStore => {
       return true
     },
 
-    recordApplied: async ({ cluster, principal, acls, policies, answers }, now) =>
-      accesses.put(
-        cluster,
-        principal,
-        structuredClone({ ...find(cluster, principal), acls, policies, appliedAt: now, answeredAt: answers?.at }),
-      ),
+    recordApplied: async ({ cluster, principal, acls, quota, policies, answers }, startedAt) => {
+      const found = find(cluster, principal)
+      if (found.appliedAt !== undefined && found.appliedAt > startedAt) return false
+      const { quota: _, ...others } = found
+      const limited = quota === undefined || isUnlimited(quota) ? {} : { quota }
+      const applied = { ...others, ...limited, acls, policies, appliedAt: startedAt, answeredAt: answers?.at }
+      accesses.put(cluster, principal, structuredClone(applied))
+      return true
+    },
   }
 }
 

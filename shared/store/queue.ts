@@ -13,6 +13,8 @@ import { signingKeys } from '../domain/signing-key.ts'
 const messageSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ensure-keys') }),
   z.strictObject({ kind: z.literal('access'), cluster: z.string().min(1), principal: z.string().min(1) }),
+  // beside the message of its kind `access`, so that it waits behind nobody
+  z.strictObject({ kind: z.literal('revocation'), cluster: z.string().min(1), principal: z.string().min(1) }),
   z.strictObject({ kind: z.literal('credential'), cluster: z.string().min(1), principal: z.string().min(1) }),
   // what a sweep found, so that a thousand that are due at once are told to their cluster in one request
   z.strictObject({
@@ -29,10 +31,14 @@ const messageSchema = z.discriminatedUnion('kind', [
 export type Message = z.infer<typeof messageSchema>
 
 export type Queue = {
-  readonly send: (message: Message) => Promise<void>
+  /** @param afterSeconds nobody gets it before; only a revocation can wait, for 900 s at most */
+  readonly send: (message: Message, afterSeconds?: number) => Promise<void>
   /** Makes a received message visible again after `seconds`. */
-  readonly postpone: (receiptHandle: string, seconds: number) => Promise<void>
+  readonly postpone: (received: Received, seconds: number) => Promise<void>
 }
+
+/** A message as SQS handed it out, whatever it says. */
+export type Received = { readonly receiptHandle: string; readonly body: string }
 
 /** undefined for a body that is not a message of ours */
 export const parseMessage = (body: string): Message | undefined => {
@@ -51,28 +57,41 @@ const groupOf = (message: Message): string =>
       ? message.kind
       : signingKeys.cluster
 
-export const createQueue = (sqs: SQSClient, queueUrl: string): Queue => ({
-  send: async (message) => {
-    await sqs.send(
-      new SendMessageCommand({
-        QueueUrl: queueUrl,
-        MessageBody: JSON.stringify(message),
-        MessageGroupId: groupOf(message),
-        // SQS drops an equal body for 5 minutes; the second request is meant
-        MessageDeduplicationId: randomUUID(),
-      }),
-    )
-  },
-  postpone: async (receiptHandle, seconds) => {
-    await sqs.send(
-      new ChangeMessageVisibilityCommand({
-        QueueUrl: queueUrl,
-        ReceiptHandle: receiptHandle,
-        VisibilityTimeout: seconds,
-      }),
-    )
-  },
-})
+/** @param revocationsUrl the queue of revocations, which is not FIFO; not needed by who neither sends nor takes any */
+export const createQueue = (sqs: SQSClient, queueUrl: string, revocationsUrl?: string): Queue => {
+  const urlOf = (message: Message | undefined): string => {
+    if (message?.kind !== 'revocation') return queueUrl
+    if (revocationsUrl === undefined) throw new Error('revocations have a queue of their own, which is not known here')
+    return revocationsUrl
+  }
+
+  return {
+    send: async (message, afterSeconds = 0) => {
+      await sqs.send(
+        new SendMessageCommand({
+          QueueUrl: urlOf(message),
+          MessageBody: JSON.stringify(message),
+          ...(message.kind === 'revocation'
+            ? { DelaySeconds: afterSeconds }
+            : {
+                MessageGroupId: groupOf(message),
+                // SQS drops an equal body for 5 minutes; the second request is meant
+                MessageDeduplicationId: randomUUID(),
+              }),
+        }),
+      )
+    },
+    postpone: async ({ receiptHandle, body }, seconds) => {
+      await sqs.send(
+        new ChangeMessageVisibilityCommand({
+          QueueUrl: urlOf(parseMessage(body)),
+          ReceiptHandle: receiptHandle,
+          VisibilityTimeout: seconds,
+        }),
+      )
+    },
+  }
+}
 
 /** `message` is undefined for what is not one of ours. */
 export type DeadLetter = {

@@ -1,6 +1,10 @@
 import { expect, it } from 'vitest'
 import { applyPolicy } from '../../cli/apply.ts'
-import { createMemoryAccessStore, createMemoryDirectoryStore } from '../../shared/store/memory.ts'
+import {
+  createMemoryAccessStore,
+  createMemoryCredentialStore,
+  createMemoryDirectoryStore,
+} from '../../shared/store/memory.ts'
 import { aPolicy, now, revoked } from '../fixtures/policies.ts'
 
 it('an apply that somebody overtakes while it waits for access puts nothing in force and says so', async () => {
@@ -21,6 +25,7 @@ it('an apply that somebody overtakes while it waits for access puts nothing in f
     {
       directories,
       access,
+      credentials: createMemoryCredentialStore(),
       queue: { send: async () => {}, postpone: async () => {} },
       report: (line) => void report.push(line),
       clock: () => now,

@@ -12,6 +12,7 @@ import type { Message } from '../../shared/store/queue.ts'
 import { aCluster, aPolicy, now, revoked } from '../fixtures/policies.ts'
 import { recordTelemetry } from '../fixtures/recorded-telemetry.ts'
 import { simulateKafka } from '../fixtures/simulated-kafka.ts'
+import { aCredential } from '../fixtures/stored-credentials.ts'
 
 const grantsTo = (channel: string, changes: Partial<Policy> = {}): Policy =>
   aPolicy({ grants: [{ principals: ['orders-api'], produce: [channel] }], ...changes })
@@ -26,17 +27,20 @@ class Killed extends Error {}
  * The command over memory stores, with rotate's work done on a simulated cluster while the command waits. It can be
  * killed before any of its calls to the outside.
  */
-const anApply = (options: { rotateWorks?: boolean } = {}) => {
+const anApply = (options: { rotateWorks?: boolean; readyAfterSeconds?: number } = {}) => {
   const directories = createMemoryDirectoryStore()
   const access = createMemoryAccessStore()
   const kafka = simulateKafka()
+  const credentials = createMemoryCredentialStore()
+  const reported: string[] = []
   const messages: Message[] = []
   let time = now.getTime()
   const telemetry = recordTelemetry()
   const applyAccess = createApplyAccess({
-    credentials: createMemoryCredentialStore(),
+    credentials,
     directories,
     access,
+    openQuotas: kafka.openQuotas,
     openAdmin: kafka.open,
     telemetry,
     clock: () => new Date(time),
@@ -45,6 +49,9 @@ const anApply = (options: { rotateWorks?: boolean } = {}) => {
   const work = async (): Promise<void> => {
     for (const message of messages.splice(0))
       if (message.kind === 'access') await applyAccess(message.cluster, [message.principal])
+    if (time < now.getTime() + 1_000 * (options.readyAfterSeconds ?? Number.POSITIVE_INFINITY)) return
+    if ((await credentials.read('main', 'orders-api')) === undefined)
+      await credentials.write(0, aCredential({ a: {} }), undefined)
   }
 
   let calls: string[] = []
@@ -64,11 +71,12 @@ const anApply = (options: { rotateWorks?: boolean } = {}) => {
     const deps: ApplyDeps = {
       directories: killable('directories', directories),
       access: killable('access', access),
+      credentials,
       queue: killable('queue', {
         send: async (message: Message) => void messages.push(message),
         postpone: async () => {},
       }),
-      report: () => {},
+      report: (line) => void reported.push(line),
       clock: () => new Date(time),
       wait: async (milliseconds) => {
         time += milliseconds
@@ -82,8 +90,56 @@ const anApply = (options: { rotateWorks?: boolean } = {}) => {
     const { policy } = await directories.readPointer()
     return policy === undefined ? undefined : directories.readPolicy(policy)
   }
-  return { run, work, inForce, directories, access, kafka, messages, calls: () => calls }
+  return { run, work, inForce, directories, access, kafka, messages, reported, calls: () => calls }
 }
+
+describe('an apply with stored credentials', () => {
+  const scram = { clusters: { main: aCluster({ auth: ['scram'] }) } }
+  const named = grantsTo('kafka://acme/orders/**', scram)
+
+  it('waits until those of named principals are handed out, and says how far they are', async () => {
+    const { run, reported } = anApply({ readyAfterSeconds: 12 })
+    expect(await run(named)).toBe('applied')
+    expect(reported.filter((line) => line.startsWith('stored'))).toEqual([
+      'stored credentials: 0 of 1 are ready',
+      'stored credentials: 0 of 1 are ready',
+      'stored credentials of 1 principals are ready',
+    ])
+    expect(reported.findIndex((line) => line.includes('in force'))).toBeGreaterThan(
+      reported.findIndex((line) => line.endsWith('are ready')),
+    )
+  })
+
+  it('gives up when they take longer than they can, and says what to do; the old policy stays in force', async () => {
+    const { run, inForce } = anApply()
+    // 5 s of patience, 10 s of propagation, 120 s of skew and the time of one write
+    await expect(run(named)).rejects.toThrow(
+      /^1 of 1 stored credentials are not ready after 136 s, such as that of `orders-api` on `main`; the old policy stays in force: .*apply again$/,
+    )
+    expect(await inForce()).toBeUndefined()
+  })
+
+  it.each([
+    {
+      why: 'only labels give them',
+      policy: aPolicy({
+        ...scram,
+        grants: [{ principals: { labels: { team: 'x' } }, produce: ['kafka://acme/orders/**'] }],
+      }),
+    },
+    { why: 'the cluster takes tokens', policy: orders },
+  ])('does not wait where $why', async ({ policy }) => {
+    const { run, reported } = anApply()
+    expect(await run(policy)).toBe('applied')
+    expect(reported.filter((line) => line.startsWith('stored'))).toEqual([])
+  })
+
+  it('does not wait for somebody who is revoked', async () => {
+    const { run, directories } = anApply()
+    await directories.swapPointer(0, { policy: undefined, next: undefined, denied: [revoked('orders-api')] })
+    expect(await run(named)).toBe('applied')
+  })
+})
 
 describe('an apply', () => {
   it('adds access, then puts the policy in force, then removes access', async () => {

@@ -37,7 +37,7 @@ const stuck = Array.from({ length: 5 }).reduce<Credential>(
       credential,
       { kind: 'create', slot: 'b', unlessLeased: false },
       'secret_denied',
-      rotationContext(credential, {}, now),
+      rotationContext(credential, undefined, now),
     ),
   failing,
 )
@@ -110,9 +110,22 @@ test('the table says of each slot how it is, and of each credential what comes n
     'CLUSTER  PRINCIPAL   SLOT  STATE     FOR      LOGIN     NEXT                                     PROBLEM',
     'main     reports     a     active    29d 0h   works     in 1m 20s: create failed: secret_denied  stuck after 5 x create: secret_denied',
     'main     reports     b     created   10m 00s  unprobed',
-    'main     billing     a     draining  20m 00s  works     in 1s: leases hold slot a',
+    'main     billing     a     draining  20m 00s  works     in 42m 00s: leases hold slot a',
     'main     billing     b     active    20m 00s  works',
     'other    orders-api  -     absent    -        -         now: begin slot a',
   ])
   expect(renderCredentials([], now)).toEqual(['no stored credential'])
+})
+
+test('a slot that somebody holds on to is overdue, and it says which', async () => {
+  const held = aCredential('billing', {
+    a: { state: 'draining', since: at(-31 * day), health: 'works' },
+    b: active(at(-day)),
+  })
+  const [found] = await find([held])
+  expect(found).toMatchObject({ overdue: true, drainsTooLong: ['a'] })
+  expect(renderCredentials(found === undefined ? [] : [found], now).join('\n')).toContain(
+    'overdue, somebody holds on to billing@a',
+  )
+  expect((await find([held], {}, at(-2 * day)))[0]).toMatchObject({ overdue: false, drainsTooLong: [] })
 })

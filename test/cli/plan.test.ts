@@ -53,8 +53,28 @@ const aStack = async (policy: Partial<Policy> | null = current) => {
     record(principal, intentKey(anIntent(body)), expiresAt)
   /** What the token endpoint records. */
   const token = (principal: string, cluster: string) => record(principal, { token: cluster }, later(600))
+  /** Who logs in with a stored credential there. */
+  const slot = (principal: string) =>
+    leases.create(
+      {
+        principal,
+        id: `lease_${principal}`,
+        instance: undefined,
+        intent: intentKey(anIntent(created)),
+        clusters: ['main'],
+        channels: [],
+        directory: 'sha256:one',
+        etag: '"one"',
+        issuedAt: now,
+        expiresAt: later(600),
+        credentialExpiresAt: 'never',
+        slots: { main: [{ slot: 'a', generation: 1 }] },
+      },
+      100,
+      now,
+    )
   const plan = (next: Partial<Policy>) => planPolicy(aPolicy(next), { directories, access, leases }, now)
-  return { directories, lease, token, plan }
+  return { directories, lease, token, slot, plan }
 }
 
 const created = { produce: ['kafka://acme/orders/created'] }
@@ -325,4 +345,50 @@ test('the table shows rules, access and who moves', async () => {
   expect(text).toContain('  changed  routes[0]  kafka://acme/orders/**  cluster: main -> other')
   expect(text).toMatch(/ {2}other +orders-api +add +write topic orders\.\*/)
   expect(text).toMatch(/who moves, of 1 live leases of 1 principals\n.*\n {2}orders-api +moves +1 +produce /)
+})
+
+describe('a way to log in that leaves a cluster', () => {
+  const withAuth = (auth: readonly ('jwt' | 'scram')[]): Partial<Policy> => ({
+    ...current,
+    clusters: { ...clusters, main: aCluster({ auth: [...auth] }) },
+  })
+  const notesOf = async (from: Partial<Policy>, to: Partial<Policy>) => {
+    const { token, slot, plan } = await aStack(from)
+    for (const principal of ['orders-api', 'billing']) await token(principal, 'main')
+    await slot('reports')
+    return (await plan(to)).notes
+  }
+
+  test('is a warning that names who uses it now', async () => {
+    expect(await notesOf(withAuth(['jwt', 'scram']), withAuth(['scram']))).toEqual([
+      expect.stringMatching(
+        /^`main` would take no tokens any more, and 2 principals .* now: billing, orders-api; they are refused on live connections at once\. Keep `jwt` beside `scram`/,
+      ),
+    ])
+    expect(await notesOf(withAuth(['jwt', 'scram']), withAuth(['jwt']))).toEqual([
+      expect.stringMatching(/^`main` would take no stored credentials any more, and 1 principals .* now: reports;/),
+    ])
+  })
+
+  test('is none when another is added, or when nobody uses it', async () => {
+    expect(await notesOf(withAuth(['jwt']), withAuth(['jwt', 'scram']))).toEqual([])
+    const { plan } = await aStack(withAuth(['jwt', 'scram']))
+    expect((await plan(withAuth(['scram']))).notes).toEqual([])
+  })
+})
+
+describe('a quota', () => {
+  const limited = { ...api, quota: { produceBytesPerSecond: 1_048_576 } }
+
+  test('that comes, changes or goes is shown with what it was', async () => {
+    const { plan } = await aStack()
+    const next = await plan({ ...current, grants: [limited, finance] })
+    expect(next.access).toMatchObject([
+      { cluster: 'main', principal: 'orders-api', add: [], remove: [], quota: { from: {}, to: limited.quota } },
+    ])
+    expect(renderPlan(next).join('\n')).toMatch(
+      /main +orders-api +quota +produce 1048576 bytes\/s on each broker, was no limit/,
+    )
+    expect(planAsJson(next).access[0]).toMatchObject({ quota: { to: { produceBytesPerSecond: 1_048_576 } } })
+  })
 })

@@ -58,7 +58,7 @@ describe('every refusal says where it is, what was found and what is allowed', (
       'an unknown name',
       'auth: [jwt]',
       'auth: [jwt], color: red',
-      '2:80 clusters.main.color: got the unknown name `color`, allowed: `provider`, `auth`, `bootstrap`, `security`, `listeners`, `ca`, `audience`, `labels`, `admin`, `rotation`, `quarantined`',
+      '2:80 clusters.main.color: got the unknown name `color`, allowed: `provider`, `arn`, `auth`, `bootstrap`, `security`, `listeners`, `ca`, `audience`, `labels`, `admin`, `credential`, `rotation`, `quarantined`',
     ],
     [
       'a name that cannot be one',
@@ -94,7 +94,7 @@ describe('every refusal says where it is, what was found and what is allowed', (
       'a word that is none of several',
       'provider: kafka',
       'provider: rabbit',
-      '2:33 clusters.main.provider: got `rabbit`, allowed: `kafka`',
+      '2:33 clusters.main.provider: got `rabbit`, allowed: `kafka` or `msk`',
     ],
     [
       'a rule of the compiler',

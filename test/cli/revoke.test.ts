@@ -34,6 +34,8 @@ const aCommand = () => {
   const leases = createMemoryLeaseStore()
   const credentials = createMemoryCredentialStore()
   const messages: Message[] = []
+  /** In a queue of their own, with how long they wait there. */
+  const revocations: (Message & { readonly afterSeconds: number })[] = []
   const lines: string[] = []
   const worker = { work: async (_message: Message): Promise<void> => undefined }
   const deps: RevokeDeps = {
@@ -41,7 +43,13 @@ const aCommand = () => {
     access,
     leases,
     credentials,
-    queue: { send: async (message) => void messages.push(message), postpone: async () => undefined },
+    queue: {
+      send: async (message, afterSeconds = 0) => {
+        if (message.kind === 'revocation') revocations.push({ ...message, afterSeconds })
+        else messages.push(message)
+      },
+      postpone: async () => undefined,
+    },
     report: (line) => lines.push(line),
     clock,
     wait: async (milliseconds) => {
@@ -74,7 +82,21 @@ const aCommand = () => {
       if (found !== undefined) await credentials.write(found.version, withSlot('absent'), undefined)
     }
   }
-  return { deps, messages, lines, worker, put, publish, takeAway, clock, access, credentials, directories, leases }
+  return {
+    deps,
+    messages,
+    revocations,
+    lines,
+    worker,
+    put,
+    publish,
+    takeAway,
+    clock,
+    access,
+    credentials,
+    directories,
+    leases,
+  }
 }
 
 type Command = ReturnType<typeof aCommand>
@@ -114,7 +136,7 @@ describe('a revocation', () => {
 
     await revokePrincipal(revoked('billing'), { ...command.deps, queue: { ...command.deps.queue, send } })
 
-    expect(seen).toEqual([[revoked('billing')]])
+    expect(seen).toEqual([[revoked('billing')], [revoked('billing')], [revoked('billing')]])
   })
 
   test('takes access away before users, on every cluster where there is any, and says when each is gone', async () => {
@@ -136,6 +158,20 @@ describe('a revocation', () => {
       'main: users gone after 0.3 s',
       'live connections stay open without access until their token ends, and longer on brokers without `connections.max.reauth.ms`',
     ])
+  })
+
+  test('waits behind no other work, and is looked after again when nobody can be at work who has not heard of it', async () => {
+    await command.put('main')
+    await command.credentials.write(0, { ...withSlot('active'), cluster: 'other' }, undefined)
+
+    await revokePrincipal(revoked('billing'), { ...command.deps, waitSeconds: 0 }).catch(() => {})
+
+    expect(command.revocations.map(({ afterSeconds, ...message }) => [afterSeconds, message])).toEqual(
+      [0, 0, 75, 75].map((seconds, at) => [
+        seconds,
+        { kind: 'revocation', cluster: at % 2 === 0 ? 'main' : 'other', principal: 'billing' },
+      ]),
+    )
   })
 
   test('of one cluster leaves the others alone', async () => {

@@ -3,7 +3,11 @@ import { applyPolicy } from '../../cli/apply.ts'
 import { readHistory, renderHistory, rollbackPolicy } from '../../cli/rollback.ts'
 import type { Policy } from '../../shared/domain/policy.ts'
 import type { DirectoryStore } from '../../shared/store/directory-store.ts'
-import { createMemoryAccessStore, createMemoryDirectoryStore } from '../../shared/store/memory.ts'
+import {
+  createMemoryAccessStore,
+  createMemoryCredentialStore,
+  createMemoryDirectoryStore,
+} from '../../shared/store/memory.ts'
 import type { Message } from '../../shared/store/queue.ts'
 import { aPolicy, now, revoked } from '../fixtures/policies.ts'
 
@@ -21,6 +25,7 @@ const aStack = (directories: DirectoryStore = createMemoryDirectoryStore()) => {
     issuerUrl: 'https://switchboard.acme.com',
     directories,
     access,
+    credentials: createMemoryCredentialStore(),
     queue: {
       send: async (message: Message) => {
         if (message.kind !== 'access') return

@@ -64,7 +64,8 @@ class JavaClient {
       case "load": {
         Properties properties = new Properties();
         properties.load(new ByteArrayInputStream(Base64.getDecoder().decode(question.get("file").asText())));
-        return properties;
+        // not as names: V8 reads that of {"a":1,"\t":2} as \\ when it has read {"a":1,"\\":2} before
+        return properties.entrySet().stream().map(entry -> List.of(entry.getKey(), entry.getValue())).toList();
       }
       case "jaas": {
         Map<String, Object> configs = Map.of("sasl.jaas.config", new Password(question.get("value").asText()));

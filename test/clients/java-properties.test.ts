@@ -31,7 +31,9 @@ const settingsWith = (changes: Partial<ConnectionSettings> = {}): ConnectionSett
 
 /** As `Properties.load(InputStream)` reads a file: ISO-8859-1. */
 const load = async (file: string): Promise<Record<string, string>> =>
-  (await java.ask({ ask: 'load', file: Buffer.from(file, 'latin1').toString('base64') })) as Record<string, string>
+  Object.fromEntries(
+    (await java.ask({ ask: 'load', file: Buffer.from(file, 'latin1').toString('base64') })) as [string, string][],
+  )
 
 const hostile = fc.oneof(
   fc.string({ unit: 'binary' }),
@@ -114,5 +116,59 @@ describe('the object of a librdkafka client', () => {
     const rendered = renderLibrdkafka(settings, source)
     expect(rendered['ssl.ca.pem']).toBe(certificate)
     expect(await librdkafka.ask({ ask: 'construct', role: 'consumer', settings: rendered })).toEqual({ warnings: [] })
+  })
+})
+
+describe('a user and a password', () => {
+  const settings = settingsWith({
+    properties: {
+      'bootstrap.servers': '127.0.0.1:1',
+      'security.protocol': 'SASL_PLAINTEXT',
+      'sasl.mechanism': 'SCRAM-SHA-512',
+    },
+  })
+  const word = hostile.filter((text) => text !== '')
+  const login = (username: string, password: string) => ({ kind: 'scram', username, password }) as const
+
+  it("reach Kafka's own JAAS parser as they are, through the file", async () => {
+    await fc.assert(
+      fc.asyncProperty(word, word, async (username, password) => {
+        const { 'sasl.jaas.config': value } = await load(renderJavaProperties(settings, login(username, password)))
+        expect(await java.ask({ ask: 'jaas', value })).toEqual([
+          {
+            module: 'org.apache.kafka.common.security.scram.ScramLoginModule',
+            flag: 'LoginModuleControlFlag: required',
+            options: { username, password },
+          },
+        ])
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  /** librdkafka takes texts of C, and takes the space off where one begins. No name and no password of ours has any. */
+  const isOfLibrdkafka = (text: string): boolean =>
+    text.isWellFormed() && !text.includes('\0') && !/^[ \t-\r]/.test(text)
+
+  it("reach librdkafka's own settings as they are, where it can have them at all", async () => {
+    await fc.assert(
+      fc.asyncProperty(word, word, async (username, password) => {
+        fc.pre(isOfLibrdkafka(username) && isOfLibrdkafka(password))
+        const rendered = renderLibrdkafka(settings, login(username, password))
+        expect(await librdkafka.ask({ ask: 'read_back', settings: rendered })).toMatchObject({
+          'sasl.username': username,
+          'sasl.password': password,
+        })
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('make a client of either kind without a warning', async () => {
+    const stored = login('sb.orders-api@a', 'x"\\\'; =#!\u00e9')
+    const rendered = renderLibrdkafka(settings, stored)
+    expect(await librdkafka.ask({ ask: 'construct', role: 'producer', settings: rendered })).toEqual({ warnings: [] })
+    const file = await load(renderJavaProperties(settings, stored))
+    expect(await java.ask({ ask: 'construct', role: 'producer', settings: file })).toEqual({})
   })
 })

@@ -55,6 +55,25 @@ def set_one(name, value):
     return {} if result == 0 else {"error": error.value.decode() or "refused"}
 
 
+def read_back(settings):
+    """What librdkafka has of some settings once all of them are set."""
+    conf = ctypes.c_void_p(library.rd_kafka_conf_new())
+    error = ctypes.create_string_buffer(512)
+    try:
+        for name, value in settings.items():
+            if library.rd_kafka_conf_set(conf, name.encode(), str(value).encode(), error, 512) != 0:
+                return {"error": error.value.decode() or "refused"}
+        found = {}
+        for name in settings:
+            size = ctypes.c_size_t(65_536)
+            text = ctypes.create_string_buffer(size.value)
+            library.rd_kafka_conf_get(conf, name.encode(), text, ctypes.byref(size))
+            found[name] = text.value.decode()
+        return found
+    finally:
+        library.rd_kafka_conf_destroy(conf)
+
+
 def construct(role, settings):
     """A client of these settings: why there is none, and what librdkafka warns of."""
     lines = Lines()
@@ -84,4 +103,5 @@ def keep(settings):
 for line in sys.stdin:
     question = json.loads(line)
     ask = question.pop("ask")
-    print(json.dumps({"table": table, "set": set_one, "construct": construct, "keep": keep}[ask](**question)), flush=True)
+    answers = {"table": table, "set": set_one, "read_back": read_back, "construct": construct, "keep": keep}
+    print(json.dumps(answers[ask](**question)), flush=True)

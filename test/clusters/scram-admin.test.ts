@@ -25,6 +25,7 @@ const openAdmin = async () => {
     audience: undefined,
     labels: {},
     adminSecret: undefined,
+    credential: 'value',
     rotation: {},
     quarantined: false,
   }

@@ -48,9 +48,10 @@ export const testLeaseSlots = (name: string, make: () => Promise<LeasesAndCreden
       slots: { 'main-1': [a1] },
       ...more,
     })
-    const isHeld = (held: HeldSlot, at = now, cluster = 'main-1') =>
-      leases.isSlotHeld({ principal, cluster, ...held }, at)
-    return { leases, principal, become, aLease, isHeld }
+    const heldUntil = (held: HeldSlot, at = now, cluster = 'main-1') =>
+      leases.slotHeldUntil({ principal, cluster, ...held }, at)
+    const isHeld = async (...asked: Parameters<typeof heldUntil>) => (await heldUntil(...asked)) !== undefined
+    return { leases, principal, become, aLease, isHeld, heldUntil }
   }
 
   describe(`${name}: a lease with slots`, () => {
@@ -171,7 +172,7 @@ export const testLeaseSlots = (name: string, make: () => Promise<LeasesAndCreden
       const lease = aLease()
       await leases.create(lease, maximum, now, [handedOut(a1)])
 
-      await leases.renew({ ...lease, slots: undefined }, now)
+      await leases.renew({ ...lease, slots: undefined }, now, [], lease)
 
       expect(await leases.read(principal, lease.id, now)).toEqual({ ...lease, slots: undefined })
       expect(await isHeld(a1)).toBe(false)
@@ -201,9 +202,10 @@ export const testLeaseSlots = (name: string, make: () => Promise<LeasesAndCreden
 
       expect(await isHeld(a1)).toBe(true)
       await become({ a: { state: 'draining' }, b: {} })
-      await leases.renew({ ...lease, slots: { 'main-1': [a1, b1] } }, now, [kept(a1), handedOut(b1)])
+      const both = { ...lease, slots: { 'main-1': [a1, b1] } }
+      await leases.renew(both, now, [kept(a1), handedOut(b1)], lease)
       expect([await isHeld(a1), await isHeld(b1)]).toEqual([true, true])
-      await leases.renew({ ...lease, slots: { 'main-1': [b1] } }, now, [kept(b1)])
+      await leases.renew({ ...lease, slots: { 'main-1': [b1] } }, now, [kept(b1)], both)
       expect([await isHeld(a1), await isHeld(b1)]).toEqual([false, true])
     })
 
@@ -217,6 +219,62 @@ export const testLeaseSlots = (name: string, make: () => Promise<LeasesAndCreden
       expect(await isHeld({ slot: 'a', generation: 2 })).toBe(false)
       await leases.release(principal, lease.id, now)
       expect(await isHeld(a1)).toBe(false)
+    })
+
+    test('is held until the last of its leases ends, whichever came first', async () => {
+      const { leases, aLease, become, heldUntil } = await start({ a: {} })
+      for (const seconds of [300, 900, 600])
+        await leases.create(aLease({ expiresAt: later(seconds) }), maximum, now, [handedOut(a1)])
+      expect(await heldUntil(a1)).toEqual(later(900))
+      expect(await heldUntil(a1, later(899.999))).toEqual(later(900))
+      expect(await heldUntil(a1, later(900))).toBeUndefined()
+      await become({ a: { state: 'draining' }, b: {} })
+      expect(await heldUntil(b1)).toBeUndefined()
+    })
+
+    test('is held for longer by a lease that is renewed with it, be its answer another or not', async () => {
+      const { leases, aLease, heldUntil } = await start({ a: {} })
+      const lease = aLease({ expiresAt: later(300) })
+      await leases.create(lease, maximum, now, [handedOut(a1)])
+      const longer = { ...lease, expiresAt: later(600) }
+      await leases.renew(longer, now, [kept(a1)], lease)
+      expect(await heldUntil(a1)).toEqual(later(600))
+      const longest = { ...longer, expiresAt: later(900), credentialLivesUntil: later(300) }
+      expect(await leases.renewUnchanged(longest, now, [kept(a1)], longer)).toBe(true)
+      expect(await heldUntil(a1)).toEqual(later(900))
+    })
+
+    test('is held without end by a lease without end, until that lets go of it or is ended', async () => {
+      const { leases, principal, become, aLease, heldUntil } = await start({ a: {} })
+      const [moving, ended] = [aLease({ expiresAt: 'never' }), aLease({ expiresAt: 'never' })]
+      for (const lease of [moving, ended]) await leases.keep(lease, maximum, now, [handedOut(a1)])
+      expect(await heldUntil(a1)).toBe('never')
+      await become({ a: { state: 'draining' }, b: {} })
+      const moved = { ...moving, etag: '"two"', slots: { 'main-1': [b1] } }
+      expect(await leases.keep(moved, maximum, now, [handedOut(b1)], moving)).toBe('kept')
+      expect(await heldUntil(a1)).toBe('never')
+      await leases.release(principal, ended.id, now)
+      expect([await heldUntil(a1), await heldUntil(b1)]).toEqual([undefined, 'never'])
+    })
+
+    test('names its holders, on one cluster or on all, and reads no other lease', async () => {
+      const { leases, principal, become, aLease } = await start({ a: {} })
+      await become({ a: {} }, { cluster: 'other-1' })
+      const here = aLease()
+      const there = aLease({ slots: { 'other-1': [a1] } })
+      const ended = aLease({ expiresAt: later(1) })
+      const withoutSlots = aLease({ slots: undefined })
+      await leases.create(here, maximum, now, [handedOut(a1)])
+      await leases.create(there, maximum, now, [handedOut(a1, 'other-1')])
+      await leases.create(ended, maximum, now, [handedOut(a1)])
+      await leases.create(withoutSlots, maximum, now)
+      const idsOf = async (slot: SlotName, cluster?: string) =>
+        (await leases.listHolders(principal, slot, cluster, later(1))).map(({ id }) => id).sort()
+
+      expect(await idsOf('a', 'main-1')).toEqual([here.id])
+      expect(await idsOf('a')).toEqual([here.id, there.id].sort())
+      expect(await idsOf('b')).toEqual([])
+      expect(await leases.listHolders(principal, 'a', 'other-1', now)).toEqual([there])
     })
 
     test('is not held by leases of tokens', async () => {

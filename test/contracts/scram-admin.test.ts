@@ -18,6 +18,7 @@ const cluster: Cluster = {
   audience: undefined,
   labels: {},
   adminSecret: undefined,
+  credential: 'value',
   rotation: {},
   quarantined: false,
 }

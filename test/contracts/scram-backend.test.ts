@@ -19,6 +19,7 @@ const clusterAt = (listener: Partial<Listener>): Cluster => ({
   audience: undefined,
   labels: {},
   adminSecret: undefined,
+  credential: 'value',
   rotation: {},
   quarantined: false,
 })
@@ -33,6 +34,15 @@ afterAll(async () => {
 })
 
 describe('a cluster that keeps its own users', () => {
+  test('says which names are taken, by whomever', async () => {
+    expect(await backend.look([a, b])).toEqual(only('free', a, b))
+
+    await backend.create([{ name: a, password: 'of somebody else' }])
+
+    await expect.poll(() => backend.look([a])).toEqual(only('taken', a))
+    expect(await backend.look([b])).toEqual(only('free', b))
+  })
+
   test('takes many at once and lets them in by their password alone', async () => {
     const users = [
       { name: a, password: 'right' },
@@ -65,10 +75,9 @@ describe('a cluster that keeps its own users', () => {
     const away = createKafkaScramBackend(clusterAt({ bootstrap: '127.0.0.1:1' }), admin)
 
     expect(await away.verify([{ name: a, password: 'right' }])).toEqual(only('unreachable', a))
-    expect((await away.create([{ name: a, password: 'right' }])).get(a)).toMatchObject({
-      outcome: 'failed',
-      reason: 'cluster_unavailable',
-    })
+    const unavailable = { outcome: 'failed', reason: 'cluster_unavailable' }
+    expect((await away.create([{ name: a, password: 'right' }])).get(a)).toMatchObject(unavailable)
+    expect((await away.look([a])).get(a)).toMatchObject(unavailable)
 
     await away.close()
   })

@@ -10,6 +10,7 @@ import { answerSchemas, openApiText } from '../../docs/api/openapi.ts'
 import { javaType, librdkafkaType } from '../../functions/resolve/client-form.ts'
 import { parseIntent } from '../../shared/domain/intent.ts'
 import { maximumBodyBytes } from '../../shared/http/request.ts'
+import { tokenPath } from '../../shared/http/token-answer.ts'
 import {
   type Answer,
   aWorld,
@@ -419,7 +420,10 @@ describe('the document', () => {
   })
 
   test('describes what resolve serves, no more and no less', () => {
-    const source = readFileSync(join(root, 'functions/resolve/routes.ts'), 'utf8')
+    const source = readFileSync(join(root, 'functions/resolve/routes.ts'), 'utf8').replace(
+      '[tokenPath]',
+      `'${tokenPath}'`,
+    )
     const served = [...source.matchAll(/^ {4}'(\/[^']+)': \{\s*(GET|POST|DELETE|PUT|PATCH):/gm)]
     expect(operations.map(({ name }) => name).sort()).toEqual(
       served.map(([, path, method]) => `${method} ${path}`).sort(),

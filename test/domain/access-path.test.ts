@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { selectAccessPath } from '../../shared/domain/access-path.ts'
-import type { Cluster, Listener } from '../../shared/domain/cluster.ts'
+import type { Cluster, KafkaCluster, Listener } from '../../shared/domain/cluster.ts'
 import { aDirectory } from '../fixtures/policies.ts'
 
 const listener = (name: string, changes: Partial<Listener> = {}): Listener => ({
@@ -12,10 +12,10 @@ const listener = (name: string, changes: Partial<Listener> = {}): Listener => ({
   ...changes,
 })
 
-const clusterWith = (listeners: readonly Listener[], changes: Partial<Cluster> = {}): Cluster => {
+const clusterWith = (listeners: readonly Listener[], changes: Partial<KafkaCluster> = {}): Cluster => {
   const cluster = aDirectory().clusters.get('main')
   if (cluster === undefined) throw new Error('the fixture has no cluster')
-  return { ...cluster, listeners, ...changes }
+  return { ...cluster, provider: 'kafka', listeners, ...changes }
 }
 
 const anyone = { network: undefined, family: undefined }

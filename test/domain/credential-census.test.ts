@@ -6,7 +6,7 @@ import { now } from '../fixtures/policies.ts'
 
 const day = 86_400
 const ago = (seconds: number): Date => new Date(now.getTime() - seconds * 1000)
-const contextOf = (credential: Credential) => rotationContext(credential, {}, now)
+const contextOf = (credential: Credential) => rotationContext(credential, undefined, now)
 
 const aCredential = (
   principal: string,

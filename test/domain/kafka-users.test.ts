@@ -32,11 +32,15 @@ describe('the access of a principal', () => {
     expect(usersWith(['scram'], aCredential({ b: { state } }))).toEqual(expected ? ['sb.orders-api@b'] : [])
   })
 
+  const named = (credential: Credential) =>
+    principalUsers({ auth: ['scram'] }, 'sb.', 'orders-api', credential).map(({ user }) => user)
+
   it('names every user that may have something left', () => {
-    expect(principalUsers({ auth: ['scram'] }, 'sb.', 'orders-api', active).map(({ user }) => user)).toEqual([
-      'sb.orders-api',
-      'sb.orders-api@a',
-      'sb.orders-api@b',
-    ])
+    const rotated = aCredential({ a: {}, b: { state: 'absent', generation: 1 } })
+    expect(named(rotated)).toEqual(['sb.orders-api', 'sb.orders-api@a', 'sb.orders-api@b'])
+  })
+
+  it('leaves out the name of a slot that was never ours: it may be a stranger’s', () => {
+    expect(named(active)).toEqual(['sb.orders-api', 'sb.orders-api@a'])
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { compileDirectory } from '../../shared/domain/directory.ts'
-import type { Policy } from '../../shared/domain/policy.ts'
+import { type Policy, policySchema } from '../../shared/domain/policy.ts'
 import { checkPolicy, checkPolicyForIssuer } from '../../shared/domain/policy-checks.ts'
 import { aCluster, aPolicy } from '../fixtures/policies.ts'
 
@@ -266,4 +266,39 @@ test('a rotation of a cluster where nothing is stored is refused', () => {
   expect(check({ clusters: { main: aCluster({ rotation }) } })).toEqual([
     'clusters.main.rotation: `auth` of the cluster `main` is `jwt`, of which nothing is stored; allowed: `rotation` beside `scram`',
   ])
+})
+
+describe('an MSK cluster', () => {
+  const arn = 'arn:aws:kafka:eu-west-1:111122223333:cluster/main/0d0c0b0a-1111-2222-3333-444455556666-7'
+  const checkCluster = (changes: Parameters<typeof aCluster>[0]) => check({ clusters: { main: aCluster(changes) } })
+
+  test('is its ARN, and takes passwords', () => {
+    expect(checkCluster({ provider: 'msk', arn, auth: ['scram'] })).toEqual([])
+    expect(checkCluster({ provider: 'msk', auth: ['scram'] })).toEqual([
+      'clusters.main: the MSK cluster `main` has no `arn`; allowed: the ARN of a provisioned cluster',
+    ])
+  })
+
+  test('takes no tokens of ours', () => {
+    expect(checkCluster({ provider: 'msk', arn, auth: ['scram', 'jwt'] })).toEqual([
+      'clusters.main.auth: `auth` of the MSK cluster `main` is `scram`, `jwt`; allowed: `scram`',
+    ])
+  })
+
+  test('is no other provider’s', () => {
+    expect(checkCluster({ arn })).toEqual([
+      'clusters.main.arn: the provider of `main` is `kafka`; allowed: `arn` beside `provider: msk`',
+    ])
+  })
+
+  test.each([
+    'main',
+    'arn:aws:kafka:eu-west-1:111122223333:cluster/main/0d0c0b0a-1111-2222-3333-444455556666-s1',
+    'arn:aws:kafka:eu-west-1:111122223333:topic/main/0d0c0b0a-1111-2222-3333-444455556666-7',
+    `${arn} `,
+  ])('is not named by `%s`', (text) => {
+    expect(
+      policySchema.safeParse(aPolicy({ clusters: { main: aCluster({ provider: 'msk', arn: text }) } })).success,
+    ).toBe(false)
+  })
 })

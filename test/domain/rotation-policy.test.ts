@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Policy, policySchema } from '../../shared/domain/policy.ts'
-import { defaultRotation, kafkaClock, rotationContext } from '../../shared/domain/provider-clock.ts'
+import { defaultRotation, kafkaClock, mskClock, rotationContext } from '../../shared/domain/provider-clock.ts'
 import { aCluster, aDirectory, aPolicy, now } from '../fixtures/policies.ts'
 
 type Rotation = Policy['clusters'][string]['rotation']
@@ -8,7 +8,7 @@ type Rotation = Policy['clusters'][string]['rotation']
 const contextOf = (rotation: Rotation) => {
   const directory = aDirectory({ clusters: { main: aCluster({ auth: ['scram'], rotation }) } })
   const overrides = directory.clusters.get('main')?.rotation ?? expect.unreachable()
-  return rotationContext({ cluster: 'main', principal: 'orders-api' }, overrides, now)
+  return rotationContext({ cluster: 'main', principal: 'orders-api' }, { provider: 'kafka', rotation: overrides }, now)
 }
 
 const isTaken = (rotation: unknown): boolean =>
@@ -21,13 +21,20 @@ describe('the rotation of a cluster', () => {
       expect(contextOf(rotation)).toMatchObject({ clock: kafkaClock, policy: defaultRotation })
   })
 
+  it('waits on MSK for its 10 minutes', () => {
+    const { clock } = rotationContext({ cluster: 'main', principal: 'a' }, { provider: 'msk', rotation: {} }, now)
+    expect(clock).toEqual(mskClock)
+    expect(clock.propagationSeconds).toBe(600)
+  })
+
   it('is what the policy says, and the provider’s for the rest', () => {
     const context = contextOf({
       every: '90d',
       stuckAfter: 3,
+      maxDrain: '60d',
       clock: { propagation: '10m', skew: '0s', lookEvery: '500ms' },
     })
-    expect(context.policy).toEqual({ everySeconds: 7_776_000, stuckAfter: 3 })
+    expect(context.policy).toEqual({ everySeconds: 7_776_000, stuckAfter: 3, maxDrainSeconds: 5_184_000 })
     expect(context.clock).toEqual({ ...kafkaClock, propagationSeconds: 600, skewSeconds: 0, lookEverySeconds: 0.5 })
   })
 
@@ -51,6 +58,7 @@ describe('the rotation of a cluster', () => {
     ['a unit that nobody has', { every: '4w' }],
     ['a look without a pause', { clock: { lookEvery: '0s' } }],
     ['a claim of no time', { clock: { claim: '0s' } }],
+    ['no time to drain in', { maxDrain: '0s' }],
     ['no failure to be stuck after', { stuckAfter: 0 }],
     ['a time of no meaning', { clock: { patience: '1s' } }],
   ])('is refused with %s', (_, rotation) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   type Credential,
   claimed,
+  drainsTooLong,
   fail,
   isStuck,
   mayKeep,
@@ -10,6 +11,7 @@ import {
   type Outcome,
   type RotationContext,
   revoked,
+  type Slot,
   type SlotName,
   slotToHandOut,
   succeed,
@@ -27,7 +29,8 @@ const at = (seconds: number, jitter = 0): RotationContext => ({
     longestRetrySeconds: 300,
     claimSeconds: 60,
   },
-  policy: { everySeconds: 86_400, stuckAfter: 3 },
+  policy: { everySeconds: 86_400, stuckAfter: 3, maxDrainSeconds: 172_800 },
+  longestLeaseSeconds: 900,
   jitter,
 })
 
@@ -126,17 +129,36 @@ describe('a rotation', () => {
 
   it('leaves the old slot alone while a lease names it', () => {
     const { slots } = active()
-    const draining = { ...active(), slots: { a: { ...slots.a, state: 'draining' as const }, b: { ...slots.a } } }
-    expect(nextStep(draining, at(60))).toEqual({ kind: 'fence', slot: 'a', unlessLeased: true })
-    const leased = take(draining, at(60), 'leased')
+    const b: Slot = { ...slots.a, state: 'ready', health: 'works' }
+    const since = new Date(start - 86_400_000)
+    const checkedAt = at(0).now
+    const replaced = { ...active(), slots: { a: { ...slots.a, since, checkedAt }, b: { ...b, checkedAt } } }
+    const draining = take(replaced, at(0), 'done')
+    expect(states(draining)).toBe('draining active')
+    // the longest lease and the skew: whoever renews in time has moved by then
+    expect(stepAt(draining, 1)).toBe('wait 1020')
+    expect(nextStep(draining, at(1_020))).toEqual({ kind: 'fence', slot: 'a', unlessLeased: true })
+    const leased = take(draining, at(1_020), { leasedUntil: at(1_500).now })
     expect(states(leased)).toBe('draining active')
-    expect(stepAt(leased, 61)).toBe('wait 90')
+    expect(stepAt(leased, 1_021)).toBe('wait 1620')
+    const standing = take(leased, at(1_620), { leasedUntil: 'never' })
+    expect(stepAt(standing, 1_621)).toBe('wait 2640')
 
-    const fenced = take(leased, at(90), 'done')
+    const fenced = take(standing, at(2_640), 'done')
 
+    expect(fenced.slots.a.lookAt).toBeUndefined()
     expect(mayKeep(fenced, 'a')).toBe(false)
-    expect(stepAt(fenced, 90)).toBe('remove a')
-    expect(states(take(fenced, at(90), 'done'))).toBe('absent active')
+    expect(stepAt(fenced, 2_640)).toBe('remove a')
+    expect(states(take(fenced, at(2_640), 'done'))).toBe('absent active')
+  })
+
+  it('says of a slot that somebody does not let go of that it drains for too long, and leaves it', () => {
+    const { slots } = active()
+    const slot: Slot = { ...slots.a, state: 'draining', since: at(0).now }
+    const tooLongAt = (seconds: number): boolean => drainsTooLong(slot, at(seconds))
+    expect([tooLongAt(172_800), tooLongAt(172_801)]).toEqual([false, true])
+    expect(drainsTooLong({ ...slot, state: 'active' }, at(999_999))).toBe(false)
+    expect(mayKeep({ ...active(), slots: { ...slots, a: slot } }, 'a')).toBe(true)
   })
 
   it('does not use the name of a removed slot before the provider has forgotten it', () => {
@@ -188,7 +210,9 @@ describe('who works on it', () => {
       const step = nextStep(credential, at(seconds))
       if (step.kind === 'wait') throw new Error(step.why)
       credential = fail(credential, step, 'throttled', at(seconds))
-      waits.push(`${(credential.failures?.retryAt.getTime() ?? 0) / 1000 - start / 1000 - seconds}`)
+      const wait = (credential.failures?.retryAt.getTime() ?? 0) / 1000 - start / 1000 - seconds
+      waits.push(`${wait}`)
+      expect(nextStep(credential, at(seconds + wait - 1)).kind).toBe('wait')
       expect(isStuck(credential, at(0).policy)).toBe(count >= 2)
       seconds += 300
     }

@@ -6,8 +6,8 @@ import {
   type HeldKey,
   hurried,
   isExplained,
-  isRetired,
   parseSigningKeyTimes,
+  retiredAt,
   retireSeconds,
   signingKeyClock,
   signingKeyContext,
@@ -76,8 +76,12 @@ describe('the state of the signing keys', () => {
     const ring = { active: key('b', 4), keys: [key('a', 3), key('b', 4)] }
     const credential = adopted(ring, undefined, now)
     expect(credential.slots.a).toMatchObject({ state: 'draining', since: now, generation: 3 })
-    expect(isRetired(credential.slots.a, times, new Date(now.getTime() + 90_539_999))).toBe(false)
-    expect(isRetired(credential.slots.a, times, new Date(now.getTime() + 90_540_000))).toBe(true)
+    const retired = new Date(now.getTime() + 90_540_000)
+    expect(retiredAt(credential.slots.a, times)).toEqual(retired)
+    // and the machine does not look before
+    const settled = { ...credential, slots: { ...credential.slots, b: { ...credential.slots.b, checkedAt: retired } } }
+    const stepAt = (at: number) => nextStep(settled, signingKeyContext(times, new Date(at))).kind
+    expect([stepAt(retired.getTime() - 1), stepAt(retired.getTime())]).toEqual(['wait', 'fence'])
   })
 
   it('never gives a generation a second time', () => {

@@ -14,12 +14,14 @@ import { findErrorBy, Producer, stringSerializers } from '@platformatic/kafka'
 import { type Lease, openLease } from '@switchboard-kafka/client'
 import { platformatic } from '@switchboard-kafka/client/platformatic'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { parseDocument } from 'yaml'
+import { type Document, parseDocument } from 'yaml'
+import type { CredentialReport } from '../../cli/credentials.ts'
 import { awsEnvironment, trustAuthority } from '../../local/emulator.ts'
 import { mintWorkloadToken } from '../../local/issuer.ts'
 import { nodeFile, root } from '../../local/paths.ts'
 import { cleanEnvironment } from '../../local/processes.ts'
 import { readStackState } from '../../local/state.ts'
+import { createQueue } from '../../shared/store/queue.ts'
 import { canLogIn } from '../fixtures/kafka-login.ts'
 
 // Somebody must be out: what a revocation does to a producer that is connected and under load, and to its neighbour.
@@ -58,12 +60,17 @@ const ask = async (principal: string, intent: Record<string, unknown>): Promise<
   return { status: response.status, ...Object(await response.json()) }
 }
 
-const until = async <T>(look: () => Promise<T>, isEnough: (found: T) => boolean, what: string): Promise<T> => {
-  const deadline = Date.now() + 30_000
+const until = async <T>(
+  look: () => Promise<T>,
+  isEnough: (found: T) => boolean,
+  what: string,
+  withinMs = 30_000,
+): Promise<T> => {
+  const deadline = Date.now() + withinMs
   for (;;) {
     const found = await look()
     if (isEnough(found)) return found
-    if (Date.now() > deadline) throw new Error(`not within 30 s: ${what}; last ${JSON.stringify(found)}`)
+    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}; last ${JSON.stringify(found)}`)
     await delay(50)
   }
 }
@@ -124,39 +131,55 @@ const startLoad = async (principal: string) => {
   return load
 }
 
-type AccessApplied = { readonly timestamp: string; readonly milliseconds: number; readonly cluster: string }
+type LogLine = { readonly timestamp: string; readonly milliseconds?: number; readonly cluster: string }
 
-/** When rotate took a message about the principal on `payments` in hand, by its own log. */
-const takenAfter = async (principal: string, since: number): Promise<number> => {
+/** Lines of rotate's log about `payments` that have all of these words, and when each was written. */
+const linesAfter = async (
+  since: number,
+  ...words: readonly string[]
+): Promise<readonly (LogLine & { at: number })[]> => {
   const logs = new CloudWatchLogsClient({
     region: aws.region,
     endpoint: aws.endpointUrl,
     credentials: { accessKeyId: aws.accessKeyId, secretAccessKey: aws.secretAccessKey },
   })
-  const taken: number[] = []
+  const lines: (LogLine & { at: number })[] = []
   for await (const { logGroups = [] } of paginateDescribeLogGroups({ client: logs }, {}))
     for (const { logGroupName = '' } of logGroups.filter(({ logGroupName: name = '' }) => name.includes('Rotate')))
       for await (const { events = [] } of paginateFilterLogEvents({ client: logs }, { logGroupName, startTime: since }))
         for (const { message = '' } of events) {
-          if (!message.includes('"access applied"') || !message.includes(principal)) continue
-          const line: AccessApplied = JSON.parse(message)
-          if (line.cluster !== 'payments') continue
-          const at = new Date(line.timestamp).getTime() - line.milliseconds
-          if (at >= since) taken.push(at)
+          if (!message.includes('"cluster":"payments"') || !words.every((word) => message.includes(word))) continue
+          const line: LogLine = JSON.parse(message)
+          lines.push({ ...line, at: new Date(line.timestamp).getTime() })
         }
-  return Math.min(...taken)
+  return lines
 }
 
-beforeAll(async () => {
+/** When rotate took the first message of such work about the principal on `payments` in hand, by its own log. */
+const takenAfter = async (principal: string, since: number, work: 'revoked' | 'applied'): Promise<number> => {
+  const lines = await linesAfter(since, `"access ${work}"`, `"${principal}"`)
+  return Math.min(...lines.map(({ at, milliseconds = 0 }) => at - milliseconds).filter((at) => at >= since))
+}
+
+/** A policy like the one of the stack, in which these two may do what the tests ask of them. */
+const policyOf = (change: (policy: Document) => void): string => {
   const policy = parseDocument(readFileSync(state.policyFile, 'utf8'))
   for (const principal of [thief, neighbour])
     policy.addIn(['grants'], { principals: [principal], produce: [created], consume: [daily] })
   policy.setIn(['clusters', 'analytics', 'auth'], ['scram'])
   const clock = { propagation: '1s', lookEvery: '200ms', skew: '1s' }
   policy.setIn(['clusters', 'analytics', 'rotation'], policy.createNode({ clock }))
+  change(policy)
   const policyFile = join(state.runDirectory, 'revoke-policy.yaml')
   writeFileSync(policyFile, policy.toString({ lineWidth: 0 }), { mode: 0o600 })
-  await command('apply', policyFile)
+  return policyFile
+}
+
+beforeAll(async () => {
+  await command(
+    'apply',
+    policyOf(() => {}),
+  )
   await until(
     () => ask(neighbour, { produce: [created] }),
     ({ status }) => status === 200,
@@ -181,7 +204,7 @@ test('a producer under load is refused on its live connection at once, its neigh
   const told = await command('revoke', thief)
 
   const refused = out.attempts.find(({ refusedBy }) => refusedBy !== undefined)
-  const taken = await until(() => takenAfter(thief, startedAt), Number.isFinite, 'a line of rotate')
+  const taken = await until(() => takenAfter(thief, startedAt, 'revoked'), Number.isFinite, 'a line of rotate')
   expect(refused?.refusedBy).toBe('TOPIC_AUTHORIZATION_FAILED')
   expect((refused?.at ?? 0) - taken).toBeLessThan(1_000)
   expect((refused?.at ?? 0) - startedAt).toBeLessThan(5_000)
@@ -299,7 +322,7 @@ test('what rotate gave up is queued again by the command, and what is not ours s
 
   expect(told).toContain(principal)
   expect(told).toMatch(/1 left: no messages of this version/)
-  await until(() => takenAfter(principal, startedAt), Number.isFinite, 'the work')
+  await until(() => takenAfter(principal, startedAt, 'applied'), Number.isFinite, 'the work')
   await sqs.send(new PurgeQueueCommand({ QueueUrl }))
 })
 
@@ -312,3 +335,64 @@ test('a lease that an operator ends is off the record', async () => {
 
   expect(await command('leases', '--principal', neighbour)).not.toContain(id)
 })
+
+test('a producer is refused as fast while its cluster rotates the credentials of forty others', async () => {
+  const queue = createQueue(
+    new SQSClient({
+      region: aws.region,
+      endpoint: aws.endpointUrl,
+      credentials: { accessKeyId: aws.accessKeyId, secretAccessKey: aws.secretAccessKey },
+    }),
+    switchboard.outputs.QueueUrl ?? '',
+  )
+  const others = Array.from({ length: 40 }, (_, at) => `other-${run}-${at}`)
+  const sweep = () => queue.send({ kind: 'sweep', scheduledAt: new Date().toISOString() })
+  await command(
+    'apply',
+    policyOf((policy) => {
+      policy.setIn(['clusters', 'payments', 'auth'], ['jwt', 'scram'])
+      // so that there is always one to rotate, and a run of the worker still ends
+      const clock = { propagation: '0s', lookEvery: '100ms', skew: '0s', longestRetry: '1s', firstRetry: '1s' }
+      policy.setIn(['clusters', 'payments', 'rotation'], policy.createNode({ every: '5s', clock }))
+      policy.addIn(['grants'], { principals: others, produce: [created], maxLease: '1s' })
+    }),
+    '--wait',
+    '300',
+  )
+  const out = await startLoad(thief)
+  const startedWork = Date.now()
+  const sweeping = setInterval(() => void sweep().catch(() => {}), 500)
+  loads.push({ stop: async () => clearInterval(sweeping) })
+  /** How many secrets the others have had together. */
+  const progress = async (): Promise<number> => {
+    const found: readonly CredentialReport[] = JSON.parse(
+      await command('credentials', '--cluster', 'payments', '--json'),
+    )
+    return found
+      .filter(({ principal }) => others.includes(principal))
+      .reduce((sum, { slots }) => sum + slots.a.generation + slots.b.generation, 0)
+  }
+  const before = await progress()
+  await until(progress, (now) => now > before, 'the rotation of the others', 120_000)
+
+  const startedAt = Date.now()
+  const told = await command('revoke', thief, '--wait', '200')
+
+  const taken = await until(() => takenAfter(thief, startedAt, 'revoked'), Number.isFinite, 'a line of rotate')
+  const refused = out.attempts.find(({ at, refusedBy }) => at >= startedAt && refusedBy !== undefined)
+  expect(refused?.refusedBy).toBe('TOPIC_AUTHORIZATION_FAILED')
+  expect((refused?.at ?? 0) - taken).toBeLessThan(1_000)
+  expect((refused?.at ?? 0) - startedAt).toBeLessThan(5_000)
+  expect(told).toMatch(/payments: access gone, also for live connections, after \d\.\d s/)
+  // what stands behind the others came later, and they were at it before and after; a run is logged when it ends
+  const behind = await until(
+    () => takenAfter(thief, startedAt, 'applied'),
+    Number.isFinite,
+    'the message in its group',
+    120_000,
+  )
+  expect(behind).toBeGreaterThan(refused?.at ?? Number.POSITIVE_INFINITY)
+  const steps = (await linesAfter(startedWork, '"credential step"', '"other-')).map(({ at }) => at)
+  expect(steps.some((at) => at < taken)).toBe(true)
+  expect(steps.some((at) => at > (refused?.at ?? 0))).toBe(true)
+}, 300_000)

@@ -42,7 +42,7 @@ const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient(settings), {
 const directories = createDirectoryStore(dynamo, outputs.DirectoryTableName ?? '')
 const credentials = createCredentialStore(dynamo, outputs.CredentialsTableName ?? '')
 const queue = createQueue(new SQSClient(settings), outputs.QueueUrl ?? '')
-const slotSecrets = createSlotSecrets(new SecretsManagerClient(settings))
+const slotSecrets = createSlotSecrets(new SecretsManagerClient(settings), switchboard.stackName)
 
 const principal = `rotating-${randomUUID().slice(0, 8)}`
 const neighbour = `${principal}-too`
@@ -57,6 +57,7 @@ const cluster: Cluster = {
   audience: undefined,
   labels: {},
   adminSecret: undefined,
+  credential: 'value',
   rotation: {},
   quarantined: false,
 }
@@ -85,8 +86,13 @@ const rotatingPolicy = (): string => {
       longestRetry: '1s',
     },
   })
+  // a slot drains for as long as leases can be
   for (const name of [principal, neighbour])
-    policy.addIn(['grants'], { principals: [name], produce: ['kafka://payments.acme.com/orders/**'] })
+    policy.addIn(['grants'], {
+      principals: [name],
+      produce: ['kafka://payments.acme.com/orders/**'],
+      maxLease: '1s',
+    })
   const file = join(state.runDirectory, 'rotation-policy.yaml')
   writeFileSync(file, policy.toString({ lineWidth: 0 }), { mode: 0o600 })
   return file
@@ -105,7 +111,7 @@ const expectActiveToWork = async (name = principal): Promise<SlotName | undefine
   const slot = before && slotToHandOut(before)
   if (before === undefined || slot === undefined) return undefined
   const { generation } = before.slots[slot]
-  const secret = (await slotSecrets.read('payments', name))[slot]
+  const secret = await slotSecrets.read('payments', name, slot)
   const works =
     secret?.generation === generation &&
     (await canLogIn({ bootstrap: inside, username: secret.username, password: secret.password }))
@@ -173,7 +179,7 @@ describe('a stored credential', () => {
       .toEqual(['absent', 'absent'])
     expect(await users.describe(usersOf(principal))).toEqual(new Map())
     for (const found of (await acls.describe(usersOf(principal))).values()) expect(found).toEqual([])
-    expect(await slotSecrets.read('payments', principal)).toEqual({})
+    for (const slot of ['a', 'b'] as const) expect(await slotSecrets.read('payments', principal, slot)).toBeUndefined()
     expect(await expectActiveToWork(neighbour)).toBeDefined()
   })
 

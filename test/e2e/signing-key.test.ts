@@ -22,7 +22,7 @@ import { signKafkaToken } from '../../shared/secrets/kafka-token.ts'
 import { createQueue } from '../../shared/store/queue.ts'
 
 // The keys of the deployed issuer are replaced under clients that run, with the real brokers reading them. The stack of
-// the tests has the times of the keys scaled, and its brokers read them every 15 s in place of every hour.
+// the tests has the times of the keys scaled, and its brokers read them every 5 s in place of every hour.
 
 const state = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
 trustAuthority(readFileSync(state.caFile, 'utf8'))

@@ -41,6 +41,8 @@ describe('alarms', () => {
         'AWS/SQS ApproximateNumberOfMessagesVisible <WorkDeadLetters.QueueName>: Maximum of 60 s >= 1, 1/1, notBreaching',
       WorkWaits:
         'AWS/SQS ApproximateAgeOfOldestMessage <WorkQueue.QueueName>: Maximum of 60 s >= 300, 1/1, notBreaching',
+      RevocationWaits:
+        'AWS/SQS ApproximateAgeOfOldestMessage <WorkRevocations.QueueName>: Maximum of 60 s >= 120, 1/1, notBreaching',
       ResolveFailed: 'Switchboard Failed resolve: Sum of 60 s >= 1, 2/5, notBreaching',
       ResolveCrashed: 'AWS/Lambda Errors <ResolveFunction>: Sum of 60 s >= 1, 1/1, notBreaching',
       ResolveThrottled: 'AWS/Lambda Throttles <ResolveFunction>: Sum of 60 s >= 1, 2/5, notBreaching',
@@ -48,7 +50,9 @@ describe('alarms', () => {
       RotateCrashed: 'AWS/Lambda Errors <RotateFunction>: Sum of 60 s >= 1, 2/5, notBreaching',
       MessageFailed: 'Switchboard MessageFailed rotate: Sum of 60 s >= 1, 3/5, notBreaching',
       CredentialsStuck: 'Switchboard CredentialsStuck rotate: Maximum of 900 s >= 1, 1/1, ignore',
+      ClusterFull: 'Switchboard CredentialStepFailed cluster_full rotate: Sum of 900 s >= 1, 1/1, notBreaching',
       CredentialsOverdue: 'Switchboard CredentialsOverdue rotate: Maximum of 900 s >= 1, 1/1, ignore',
+      ActiveSlotBroken: 'Switchboard ActiveSlotBroken rotate: Sum of 60 s >= 1, 1/1, notBreaching',
       SweepMissing: 'Switchboard Swept rotate: Sum of 300 s < 1, 1/1, breaching',
       CensusMissing: 'Switchboard CredentialsStuck rotate: SampleCount of 3600 s < 1, 1/1, breaching',
     })

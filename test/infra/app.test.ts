@@ -92,10 +92,11 @@ describe('the app', () => {
     'AwsSolutions-APIG4 Switchboard/Switchboard/Api/PolledRequest/Resource',
     'AwsSolutions-IAM5[Resource::*] Switchboard/Switchboard/Resolve/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
-    'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/clusters/*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
-    'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/credentials/*] Switchboard/Switchboard/Resolve/Role/DefaultPolicy/Resource',
-    'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/credentials/*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
+    'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/clusters/*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
+    'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/credentials/*] Switchboard/Switchboard/Resolve/Role/DefaultPolicy/Resource',
+    'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/credentials/*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
     'AwsSolutions-SMG4 Switchboard/Switchboard/SigningKey/Secret',
+    'AwsSolutions-SQS3 Switchboard/Switchboard/Work/Revocations/Resource',
   ]
 
   it.each(['production', 'development'])('has no finding of cdk-nag that is not acknowledged (%s)', (name) => {
@@ -126,6 +127,7 @@ describe('bundles', () => {
   })
 
   const environment = {
+    STACK_NAME: 'Switchboard',
     ISSUER_URL: 'https://switchboard.acme.com',
     DIRECTORY_TABLE: 'directory',
     LEASES_TABLE: 'leases',
@@ -134,6 +136,7 @@ describe('bundles', () => {
     SLOT_SECRETS_KEY_ARN: 'arn:aws:kms:eu-west-1:111122223333:key/slot-secrets',
     SIGNING_KEY_TIMES: '{}',
     QUEUE_URL: 'https://sqs.eu-west-1.amazonaws.com/111122223333/work.fifo',
+    REVOCATIONS_URL: 'https://sqs.eu-west-1.amazonaws.com/111122223333/revocations',
     SIGNING_KEY_SECRET_ARN: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:signing-keys',
     DEVELOPMENT: 'false',
     AWS_REGION: 'eu-west-1',

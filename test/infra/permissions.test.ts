@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { mskSecretPrefix } from '../../shared/domain/msk-secret-name.ts'
 import { aVpc, rendered, type Synthesized, synthesize, walk } from './stack.ts'
 
 type Statement = {
@@ -34,7 +35,7 @@ const allowed = ({ ofType }: Synthesized) => {
 }
 
 const slotSecrets =
-  'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/credentials/*'
+  'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/credentials/*'
 
 // INVARIANT: this is all that anything in the stack may do. A new action, a wider resource or a new role fails here.
 const permissions = {
@@ -55,14 +56,14 @@ const permissions = {
     '<WorkQueue.Arn>': ['sqs:SendMessage'],
     '<SigningKeySecret.Id>': ['secretsmanager:GetSecretValue'],
     '<SigningKeyEncryptionKey.Arn>': ['kms:Decrypt'],
-    [slotSecrets]: ['secretsmanager:GetSecretValue'],
+    [slotSecrets]: ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue'],
     '<SlotSecretsEncryptionKey.Arn>': ['kms:Decrypt'],
   },
   '<RotateRole>': {
     '<RotateLogs.Arn>': ['logs:CreateLogStream', 'logs:PutLogEvents'],
     '*': ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'],
     '<TablesDirectory.Arn>': ['dynamodb:GetItem', 'dynamodb:Query'],
-    '<TablesAccess.Arn>': ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    '<TablesAccess.Arn>': ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
     '<TablesLeases.Arn>': ['dynamodb:Query'],
     '<TablesCredentials.Arn>': ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Scan'],
     '<TablesCredentials.Arn>/index/due': ['dynamodb:Query'],
@@ -73,11 +74,16 @@ const permissions = {
       'sqs:ReceiveMessage',
       'sqs:SendMessage',
     ],
+    '<WorkRevocations.Arn>': [
+      'sqs:ChangeMessageVisibility',
+      'sqs:DeleteMessage',
+      'sqs:GetQueueAttributes',
+      'sqs:ReceiveMessage',
+    ],
     '<SigningKeySecret.Id>': ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'],
     '<SigningKeyEncryptionKey.Arn>': ['kms:Decrypt', 'kms:GenerateDataKey'],
-    'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/clusters/*': [
-      'secretsmanager:GetSecretValue',
-    ],
+    'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/clusters/*':
+      ['secretsmanager:GetSecretValue'],
     [slotSecrets]: [
       'secretsmanager:CreateSecret',
       'secretsmanager:DeleteSecret',
@@ -97,13 +103,21 @@ const permissions = {
       'dynamodb:Query',
       'dynamodb:UpdateItem',
     ],
-    '<TablesLeases.Arn>': ['dynamodb:DeleteItem', 'dynamodb:Query', 'dynamodb:Scan', 'dynamodb:UpdateItem'],
+    '<TablesLeases.Arn>': [
+      'dynamodb:BatchGetItem',
+      'dynamodb:DeleteItem',
+      'dynamodb:GetItem',
+      'dynamodb:Query',
+      'dynamodb:Scan',
+      'dynamodb:UpdateItem',
+    ],
     '<TablesCredentials.Arn>': ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:Scan'],
     '<WorkDeadLetters.Arn>': ['sqs:DeleteMessage', 'sqs:ReceiveMessage'],
     '<ResolveLogs.Arn>': ['logs:FilterLogEvents'],
     'arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:<ResolveLogs>': ['logs:FilterLogEvents'],
     '<TablesAccess.Arn>': ['dynamodb:GetItem', 'dynamodb:Query'],
     '<WorkQueue.Arn>': ['sqs:SendMessage'],
+    '<WorkRevocations.Arn>': ['sqs:SendMessage'],
   },
 }
 
@@ -118,6 +132,8 @@ const joinVpc = [
 
 const production = synthesize()
 const development = synthesize({ development: true, issuerUrl: 'http://127.0.0.1:8080' })
+const mskCluster = 'arn:aws:kafka:eu-west-1:111122223333:cluster/main/0d0c0b0a-1111-2222-3333-444455556666-7'
+const onMsk = synthesize({ mskClusters: [mskCluster] })
 const inVpc = synthesize((stack) => ({ vpc: aVpc(stack) }))
 
 describe('permissions', () => {
@@ -202,6 +218,62 @@ describe('permissions', () => {
       '/SwitchboardRotateRoleDefaultPolicy/Properties/PolicyDocument/Statement/Resource',
     ])
   })
+
+  it('on MSK grow by secrets of the stack’s own names, and by who is let in to the clusters that it names', () => {
+    const secrets = `arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${mskSecretPrefix('<AWS::StackName>')}*`
+    const key = '<SlotSecretsEncryptionKey.Arn>'
+    expect(allowed(onMsk)).toEqual({
+      ...permissions,
+      '<ResolveRole>': {
+        ...permissions['<ResolveRole>'],
+        [secrets]: ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue'],
+        [key]: ['kms:Decrypt', 'kms:Decrypt'],
+      },
+      '<RotateRole>': {
+        ...permissions['<RotateRole>'],
+        [secrets]: [
+          'secretsmanager:CreateSecret',
+          'secretsmanager:DeleteSecret',
+          'secretsmanager:DescribeSecret',
+          'secretsmanager:GetSecretValue',
+          'secretsmanager:PutSecretValue',
+          'secretsmanager:RestoreSecret',
+          'secretsmanager:TagResource',
+        ],
+        [key]: ['kms:CreateGrant', 'kms:Decrypt', 'kms:Decrypt', 'kms:GenerateDataKey', 'kms:GenerateDataKey'],
+        [mskCluster]: [
+          'kafka:BatchAssociateScramSecret',
+          'kafka:BatchDisassociateScramSecret',
+          'kafka:ListScramSecrets',
+        ],
+      },
+    })
+  })
+
+  it('on MSK use the key for these secrets only, and give its use on to services of AWS alone', () => {
+    const ofKey = Object.values(onMsk.ofType('AWS::IAM::Policy'))
+      .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[])
+      .filter(({ Resource, Condition }) => rendered(Resource) === '<SlotSecretsEncryptionKey.Arn>' && Condition)
+      .map(({ Condition }) => conditions(Condition))
+    const through = (name: string) => ({
+      StringEquals: { 'kms:ViaService': 'secretsmanager.<AWS::Region>.amazonaws.com' },
+      StringLike: {
+        'kms:EncryptionContext:SecretARN': `arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${name}`,
+      },
+    })
+    const [ours, msk] = [
+      through('switchboard/<AWS::StackName>/credentials/*'),
+      through('AmazonMSK_switchboard_<AWS::StackName>_*'),
+    ]
+    expect(ofKey).toEqual([ours, msk, ours, msk, { Bool: { 'kms:GrantIsForAWSResource': 'true' } }])
+  })
+
+  it.each(['*', 'main', 'arn:aws:kafka:eu-west-1:111122223333:cluster/*', `${mskCluster}x*`])(
+    'on MSK are not for `%s`',
+    (wrong) => {
+      expect(() => synthesize({ mskClusters: [wrong] })).toThrow(`an MSK cluster is \`${wrong}\``)
+    },
+  )
 
   it('of rotate in a VPC grow by what joining it takes, which its code is denied', () => {
     expect(allowed(inVpc)).toEqual({

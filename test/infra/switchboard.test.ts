@@ -159,7 +159,8 @@ describe('the queue', () => {
   const rotateTimeout = production.properties('AWS::Lambda::Function', 'RotateFunction').Timeout
 
   it('keeps order within a group, in the queue and among the dead letters', () => {
-    for (const { Properties } of Object.values(queues)) expect(Properties.FifoQueue).toBe(true)
+    const inOrder = Object.entries(queues).filter(([, { Properties }]) => Properties.FifoQueue === true)
+    expect(inOrder.map(([name]) => name)).toEqual(['WorkDeadLetters', 'WorkQueue'])
   })
 
   it('tells messages by their content where they have no id of their own, as the sweeps of the scheduler', () => {
@@ -184,6 +185,7 @@ describe('the queue', () => {
     expect(refusals).toEqual([
       { queues: ['<WorkDeadLetters>'], statements: [refuseWithoutTls] },
       { queues: ['<WorkQueue>'], statements: [refuseWithoutTls] },
+      { queues: ['<WorkRevocations>'], statements: [refuseWithoutTls] },
     ])
   })
 
@@ -195,24 +197,25 @@ describe('the queue', () => {
   })
 
   it('hides a message for six times as long as rotate may take', () => {
-    expect(production.properties('AWS::SQS::Queue', 'WorkQueue').VisibilityTimeout).toBeGreaterThanOrEqual(
-      6 * rotateTimeout,
-    )
+    for (const name of ['WorkQueue', 'WorkRevocations'])
+      expect(production.properties('AWS::SQS::Queue', name).VisibilityTimeout).toBeGreaterThanOrEqual(6 * rotateTimeout)
   })
 
   it('feeds rotate, a bounded number of groups at once, and takes back single messages', () => {
-    const Properties = production.properties('AWS::Lambda::EventSourceMapping')
-    expect({
+    const mappings = Object.values(production.ofType('AWS::Lambda::EventSourceMapping')).map(({ Properties }) => ({
       ...Properties,
       EventSourceArn: rendered(Properties.EventSourceArn),
       FunctionName: rendered(Properties.FunctionName),
-    }).toEqual({
-      EventSourceArn: '<WorkQueue.Arn>',
+    }))
+    const mapping = (queue: string, most: number) => ({
+      EventSourceArn: queue,
       FunctionName: '<RotateFunction>',
       BatchSize: 10,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
-      ScalingConfig: { MaximumConcurrency: 10 },
+      ScalingConfig: { MaximumConcurrency: most },
     })
+    // workers of its own: neither a cluster nor all of them hold up a revocation
+    expect(mappings).toEqual([mapping('<WorkQueue.Arn>', 10), mapping('<WorkRevocations.Arn>', 5)])
   })
 })
 
@@ -274,6 +277,7 @@ describe('functions', () => {
 
   it('are told what they need and nothing else', () => {
     const both = {
+      STACK_NAME: '<AWS::StackName>',
       DIRECTORY_TABLE: '<TablesDirectory>',
       ACCESS_TABLE: '<TablesAccess>',
       LEASES_TABLE: '<TablesLeases>',
@@ -289,7 +293,11 @@ describe('functions', () => {
         ...both,
         DEVELOPMENT: 'false',
       },
-      RotateFunction: { ...both, SLOT_SECRETS_KEY_ARN: '<SlotSecretsEncryptionKey.Arn>' },
+      RotateFunction: {
+        ...both,
+        REVOCATIONS_URL: '<WorkRevocations>',
+        SLOT_SECRETS_KEY_ARN: '<SlotSecretsEncryptionKey.Arn>',
+      },
     })
   })
 
@@ -359,6 +367,7 @@ describe('outputs', () => {
       AccessTableName: '<TablesAccess>',
       CredentialsTableName: '<TablesCredentials>',
       QueueUrl: '<WorkQueue>',
+      RevocationsUrl: '<WorkRevocations>',
       DeadLetterQueueUrl: '<WorkDeadLetters>',
       OperatorRoleArn: '<OperatorRole.Arn>',
       ResolveLogGroupName: '<ResolveLogs>',

@@ -8,7 +8,7 @@ const aCluster = (name: string, inside: string, outside: string): KafkaCluster =
     username: 'admin',
     password: `password-of-${name}`,
     mechanism: 'SCRAM-SHA-512',
-    secretArn: `arn:aws:secretsmanager:eu-west-1:000000000000:secret:switchboard/clusters/${name}-abc123`,
+    secretArn: `arn:aws:secretsmanager:eu-west-1:000000000000:secret:switchboard/Switchboard/clusters/${name}-abc123`,
   },
 })
 
@@ -48,6 +48,10 @@ export const aStack = (): StackState => ({
   clusters: {
     payments: aCluster('payments', '127.0.0.1:20003', '127.0.0.1:20004'),
     analytics: aCluster('analytics', '127.0.0.1:20005', '127.0.0.1:20006'),
+  },
+  msk: {
+    url: 'http://127.0.0.1:20007',
+    clusterArn: 'arn:aws:kafka:eu-west-1:000000000000:cluster/analytics/00000000-0000-0000-0000-000000000000-1',
   },
   clients: { 'legacy-billing': 'legacy-billing:secret-of-legacy-billing' },
 })

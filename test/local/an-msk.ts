@@ -16,6 +16,7 @@ export const aMskCluster = (changes: Partial<ProvisionedCluster> = {}): Provisio
       audience: undefined,
       labels: {},
       adminSecret: undefined,
+      credential: 'value',
       rotation: {},
       quarantined: false,
     },

@@ -411,3 +411,16 @@ test.each([
 ])('a propagation that MSK does not have is refused: $minMs to $maxMs ms', async (propagation) => {
   await expect(startMskControlPlane({ aws, clusters: [], propagation })).rejects.toThrow(RangeError)
 })
+
+test('how long a change takes is read and set over HTTP; what MSK does not have changes nothing', async () => {
+  const url = `${msk.url}/_simulated/propagation`
+  const read = async () => (await fetch(url)).json()
+  const put = async (body: unknown) => (await fetch(url, { method: 'PUT', body: JSON.stringify(body) })).status
+
+  expect(await read()).toEqual({ minMs: 100, maxMs: 200 })
+  expect(await put({ minMs: 100, maxMs: 150 })).toBe(204)
+  expect(await put({ minMs: 99, maxMs: 150 })).toBe(400)
+  expect(await put({ minMs: 100 })).toBe(400)
+  expect(await read()).toEqual({ minMs: 100, maxMs: 150 })
+  expect((await fetch(url, { method: 'DELETE' })).status).toBe(405)
+})

@@ -47,7 +47,7 @@ const start = ({ maxUsers = 1_000 } = {}) => {
   const scramSecrets = createScramSecrets({
     region: 'eu-west-1',
     accountId: '000000000000',
-    propagation: { minMs: 100, maxMs: 150 },
+    propagation: () => ({ minMs: 100, maxMs: 150 }),
     maxUsers,
     secrets,
     kafka,

@@ -11,8 +11,8 @@ beforeEach(async () => {
 afterEach(() => manager.close())
 
 const reading = (text: string) => {
-  manager.values.set('switchboard/clusters/main', text)
-  return readAdminSecret(manager.client, 'switchboard/clusters/main')
+  manager.values.set('switchboard/prod/clusters/main', text)
+  return readAdminSecret(manager.client, 'switchboard/prod/clusters/main')
 }
 
 describe('the admin secret of a cluster', () => {
@@ -36,7 +36,7 @@ describe('the admin secret of a cluster', () => {
     '{"username":"a","password":"hunter2","mechanism":"GSSAPI"}',
   ])('is refused by its name and without its content: %s', async (text) => {
     const failure = await reading(text).catch((error: unknown) => error)
-    expect(failure).toMatchObject({ message: expect.stringContaining('`switchboard/clusters/main`') })
+    expect(failure).toMatchObject({ message: expect.stringContaining('`switchboard/prod/clusters/main`') })
     expect(String(failure)).not.toContain('hunter2')
   })
 })

@@ -1,10 +1,11 @@
+import { DeleteSecretCommand } from '@aws-sdk/client-secrets-manager'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Credential, newCredential, type Slot } from '../../shared/domain/rotation.ts'
 import { createSlotSecrets, type SlotSecretStore } from '../../shared/secrets/slot-secrets.ts'
 import { type LoopbackSecrets, startSecrets } from '../fixtures/loopback-secrets.ts'
 import { now } from '../fixtures/policies.ts'
 
-const name = 'switchboard/credentials/main/billing'
+const name = 'switchboard/prod/credentials/main/billing/slots'
 const slot = (state: Slot['state'], generation: number): Slot => ({
   state,
   since: now,
@@ -26,7 +27,7 @@ let store: SlotSecretStore
 
 beforeEach(async () => {
   aws = await startSecrets()
-  store = createSlotSecrets(aws.client, 'the-key')
+  store = createSlotSecrets(aws.client, 'prod', 'the-key')
 })
 
 afterEach(() => aws.close())
@@ -47,6 +48,22 @@ describe('the secret of a stored credential', () => {
     ])
   })
 
+  it('is found without being read, and the version found is the one with the last password', async () => {
+    expect(await store.locate('main', 'billing', 'a')).toBeUndefined()
+    await store.ensure(first, 'a', 'sb.billing@a')
+    const before = await store.locate('main', 'billing', 'a')
+    await store.ensure(second, 'b', 'sb.billing@b')
+    aws.calls.length = 0
+
+    const found = await store.locate('main', 'billing', 'b')
+
+    expect(found?.arn).toContain(`:secret:${name}-`)
+    expect(found?.versionId).not.toBe(before?.versionId)
+    expect(aws.names()).toEqual(['DescribeSecret'])
+    await aws.client.send(new DeleteSecretCommand({ SecretId: name }))
+    expect(await store.locate('main', 'billing', 'b')).toBeUndefined()
+  })
+
   it('keeps the password of a generation, however often that is asked for', async () => {
     const made = await store.ensure(first, 'a', 'sb.billing@a')
 
@@ -61,8 +78,9 @@ describe('the secret of a stored credential', () => {
     const b = await store.ensure(second, 'b', 'sb.billing@b')
 
     expect(b.password).not.toBe(a.password)
-    expect(await store.read('main', 'billing')).toEqual({ a, b })
-    expect(aws.names()).toEqual(['GetSecretValue', 'PutSecretValue', 'GetSecretValue'])
+    expect(await store.read('main', 'billing', 'a')).toEqual(a)
+    expect(await store.read('main', 'billing', 'b')).toEqual(b)
+    expect(aws.names()).toEqual(['GetSecretValue', 'PutSecretValue', 'GetSecretValue', 'GetSecretValue'])
   })
 
   it('has a new password for each generation', async () => {
@@ -160,16 +178,16 @@ describe('a secret that somebody deleted', () => {
     const a = await store.ensure(first, 'a', 'sb.billing@a')
     aws.deleteByHand(name)
 
-    expect(await store.read('main', 'billing')).toEqual({})
-    expect(await store.recover('main', 'billing')).toEqual({ a })
-    expect(await store.read('main', 'billing')).toEqual({ a })
+    expect(await store.read('main', 'billing', 'a')).toBeUndefined()
+    expect(await store.recover('main', 'billing', 'a')).toEqual(a)
+    expect(await store.read('main', 'billing', 'a')).toEqual(a)
   })
 
   it('for good is nothing', async () => {
     await store.ensure(first, 'a', 'sb.billing@a')
     aws.destroyByHand(name)
 
-    expect(await store.recover('main', 'billing')).toEqual({})
+    expect(await store.recover('main', 'billing', 'a')).toBeUndefined()
   })
 
   it('is brought back before the other slot gets its password', async () => {

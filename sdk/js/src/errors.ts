@@ -10,6 +10,8 @@ export type SwitchboardErrorCode =
   | 'start_timeout'
   /** The workload's own token could not be had from the function given. */
   | 'token_unavailable'
+  /** The secret with a stored credential could not be read, or is not what the answer says. */
+  | 'secret_unavailable'
   /** The Kafka credential is over and no new one could be had yet; `cause` is the last reason. */
   | 'credential_ended'
   /** The lease was closed, so nothing renews its credential. */

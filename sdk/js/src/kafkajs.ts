@@ -103,7 +103,7 @@ const bytesOf = (text: string): Buffer => {
  */
 const saslOf = (connection: Connection): Mechanism | SASLOptions => {
   const { credential } = connection
-  if (credential.kind === 'scram') {
+  if (credential.kind !== 'jwt') {
     choiceOf(connection.properties, 'sasl.mechanism', { [credential.mechanism]: true })
     const sasl: SASLOptions = { mechanism: 'scram-sha-512', username: credential.username, password: '' }
     // the client takes no function here, and a password that prints itself ends in somebody's log

@@ -30,8 +30,13 @@ export type KeepClientOptions<Client> = {
 }
 
 export type KeptClient<Client> = {
-  /** The client to use now; ask for it each time. */
+  /** The client to use now; ask for it each time. It may be closed while something of it is still under way: see `use`. */
   readonly current: () => Client
+  /**
+   * Calls `work` with the client to use now, which is not closed before what `work` returns has ended. Most clients drop
+   * what they have sent and not heard of when they are closed.
+   */
+  readonly use: <T>(work: (client: Client) => T | Promise<T>) => Promise<T>
   /** Closes the client and keeps no other. */
   readonly close: () => Promise<void>
 }
@@ -43,8 +48,9 @@ const warn = (error: unknown): void =>
 
 /**
  * Keeps a Kafka client that logs in with what the lease gives now. Kafka ends a connection whose user changes, so a client
- * keeps its credential for its life: when the lease has another, the next client is made first, `current` is that one from
- * then on, the one before it is closed, and Switchboard is told that nobody needs its credential any more.
+ * keeps its credential for its life: when the lease has another, the next client is made first, `use` and `current` have
+ * that one from then on, the one before it is closed when nothing uses it any more, and Switchboard is told that nobody
+ * needs its credential.
  *
  * @example
  * ```ts
@@ -52,7 +58,7 @@ const warn = (error: unknown): void =>
  *   open: (connection) => new Producer({ ...platformatic(connection).producer, serializers: stringSerializers }),
  *   close: (producer) => producer.close(),
  * })
- * await kept.current().send({ messages })
+ * await kept.use((producer) => producer.send({ messages }))
  * ```
  *
  * @throws whatever `open` throws for the first client; {SwitchboardError} `unknown_cluster`
@@ -61,7 +67,12 @@ export const keepClient = async <Client>(
   lease: Pick<Lease, 'connection' | 'hold' | 'onReplaced'>,
   { cluster, open, close, onError = warn, clock = systemClock, random = Math.random }: KeepClientOptions<Client>,
 ): Promise<KeptClient<Client>> => {
-  type Held = { readonly client: Client; readonly connection: Connection; readonly release: () => void }
+  type Held = {
+    readonly client: Client
+    readonly connection: Connection
+    readonly release: () => void
+    readonly uses: Set<Promise<unknown>>
+  }
   let isClosed = false
   let cancelRetry = (): void => undefined
   let underWay: Promise<void> | undefined
@@ -71,15 +82,16 @@ export const keepClient = async <Client>(
     const connection = lease.connection(cluster)
     const release = lease.hold(connection)
     try {
-      return { client: await open(connection), connection, release }
+      return { client: await open(connection), connection, release, uses: new Set() }
     } catch (error) {
       release()
       throw error
     }
   }
 
-  const end = async ({ client, release }: Held): Promise<void> => {
+  const end = async ({ client, release, uses }: Held): Promise<void> => {
     try {
+      await Promise.allSettled(uses)
       await close(client)
     } catch (error) {
       onError(error)
@@ -135,6 +147,16 @@ export const keepClient = async <Client>(
 
   return Object.freeze({
     current: () => held.client,
+    use: async <T>(work: (client: Client) => T | Promise<T>): Promise<T> => {
+      const { client, uses } = held
+      const using = Promise.resolve(work(client))
+      uses.add(using)
+      try {
+        return await using
+      } finally {
+        uses.delete(using)
+      }
+    },
     close: async () => {
       if (isClosed) return
       isClosed = true

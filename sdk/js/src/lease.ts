@@ -1,14 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { type Clock, systemClock } from './clock.ts'
+import type { Clock } from './clock.ts'
 import type { Properties } from './lib/answer.ts'
-import { firstAnswer } from './lib/first-answer.ts'
-import { keepFresh } from './lib/keep-fresh.ts'
-import { createResolve } from './lib/resolve.ts'
 
 export type { Properties } from './lib/answer.ts'
 
 /** The workload's own OIDC token, or a function that returns the newest one (it is called before every request). */
 export type WorkloadToken = string | (() => string | Promise<string>)
+
+/** A version of a secret in AWS Secrets Manager. */
+export type SecretReference = { readonly arn: string; readonly versionId: string }
 
 /** What a service wants to do; at least one channel in `produce` or `consume`. */
 export type Intent = {
@@ -53,10 +52,17 @@ export type LeaseOptions = {
   readonly token: WorkloadToken
   readonly intent: Intent
   /**
-   * Names this client among others of the same workload, such as the pod's name.
+   * Names this client among others of the same workload, such as the pod's name; the second lease of a process with the
+   * same intent adds its number.
    * @default - random, one per process
    */
   readonly instance?: string
+  /**
+   * Reads the text (`SecretString`) of a secret, with rights of the workload's own. Called where a cluster hands out its
+   * stored credentials as references, once for each that is new; what it rejects with is tried again.
+   * @default - connections have the reference, and the rest is the program's own work
+   */
+  readonly readSecret?: (secret: SecretReference) => Promise<string>
   /**
    * Ends the wait for the first answer and closes the lease.
    * @default - nothing does
@@ -122,6 +128,19 @@ export type Connection = {
         /** It does not end by itself. */
         readonly expiresAt?: undefined
       }
+    /**
+     * The same, and its password is where `arn` says; only without `readSecret`. The secret is JSON: `{ username, password }`,
+     * on some clusters below the name of the `slot`.
+     */
+    | {
+        readonly kind: 'reference'
+        readonly mechanism: 'SCRAM-SHA-512'
+        readonly arn: string
+        readonly versionId: string
+        readonly username: string
+        readonly slot: string
+        readonly expiresAt?: undefined
+      }
   /**
    * The newest token. A token that is over is never returned: the call waits for a renewal, for at most 4 seconds.
    *
@@ -132,7 +151,7 @@ export type Connection = {
   readonly token: () => string | Promise<string>
   /**
    * The password of a stored credential; the same for the life of this object.
-   * @throws {SwitchboardError} `unsupported` with tokens
+   * @throws {SwitchboardError} `unsupported` with tokens, and with a reference that no `readSecret` reads
    */
   readonly password: () => string
   /**
@@ -168,95 +187,4 @@ export type Lease = {
   readonly onReplaced: (listener: (cluster: string) => void) => () => void
   /** Ends renewal. Clients made with this lease go on until their token ends. */
   readonly close: () => void
-}
-
-const defaultStartTimeoutMs = 60_000
-const defaultRequestTimeoutMs = 3_000
-
-const processInstance = `js-${randomUUID()}`
-
-const parseUrl = (text: string): URL => {
-  const base = URL.parse(text)
-  if (!base) throw new TypeError(`\`url\` is \`${text}\`; expected an absolute URL`)
-  if (base.username || base.password) throw new TypeError('`url` has a user or a password; expected neither')
-  const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(base.hostname)
-  if (base.protocol !== 'https:' && !(base.protocol === 'http:' && loopback))
-    throw new TypeError(`\`url\` is \`${base.origin}\`; expected https, or http on a loopback address`)
-  return new URL(`${base.pathname.replace(/\/+$/, '')}/v1/resolve`, base)
-}
-
-const checkIntent = ({ produce = [], consume = [] }: Intent): void => {
-  if (produce.length + consume.length === 0)
-    throw new TypeError('`intent` has no channel; expected at least one in `produce` or `consume`')
-}
-
-/**
- * Asks Switchboard for a lease and keeps it fresh.
- *
- * It resolves once, waiting while Switchboard says that the access is being made (503) or is busy (429), and while it
- * cannot be reached, until `startTimeoutMs`. After that it renews before `refreshAfter`, in the background: when
- * Switchboard is down, clients go on with what they hold until their credential ends.
- *
- * @example
- * ```ts
- * import { readFile } from 'node:fs/promises'
- * import { openLease } from '@switchboard-kafka/client'
- * import { platformatic } from '@switchboard-kafka/client/platformatic'
- * import { Producer, stringSerializers } from '@platformatic/kafka'
- *
- * const created = 'kafka://payments.acme.com/orders/created'
- * const lease = await openLease({
- *   url: 'https://switchboard.acme.com',
- *   token: () => readFile('/var/run/secrets/tokens/switchboard', 'utf8'),
- *   intent: { produce: [created] },
- * })
- * const kafka = platformatic(lease.connection())
- * const producer = new Producer({ ...kafka.producer, serializers: stringSerializers })
- * await producer.send({ messages: [{ topic: kafka.topic(created), key: 'o-1', value: 'paid' }] })
- * await producer.close()
- * lease.close()
- * ```
- *
- * @throws {SwitchboardProblem} when Switchboard refuses: `access_denied`, `unauthenticated`, `invalid_intent`, ...
- * @throws {SwitchboardError} `start_timeout`, `malformed_answer`, `token_unavailable`, `lease_closed` (the signal)
- * @throws {TypeError} when the options are wrong
- */
-export const openLease = async (options: LeaseOptions): Promise<Lease> => {
-  const url = parseUrl(options.url)
-  checkIntent(options.intent)
-  const {
-    clock = systemClock,
-    random = Math.random,
-    requestTimeoutMs = defaultRequestTimeoutMs,
-    startTimeoutMs = defaultStartTimeoutMs,
-    token,
-  } = options
-  const { produce, consume, group, profile, network } = options.intent
-  const resolve = createResolve({
-    url,
-    token: typeof token === 'function' ? token : () => token,
-    intent: {
-      produce,
-      consume,
-      group,
-      profile,
-      network,
-      client: { instance: options.instance ?? processInstance, family: 'javascript' },
-    },
-    fetch: options.fetch ?? globalThis.fetch,
-    clock,
-    timeoutMs: requestTimeoutMs,
-  })
-  const closing = new AbortController()
-  const signal = options.signal ? AbortSignal.any([options.signal, closing.signal]) : closing.signal
-  const notify = (event: LeaseEvent): void => {
-    try {
-      options.onEvent?.(event)
-    } catch (error) {
-      // a listener's mistake must not end the renewal
-      process.emitWarning(`an \`onEvent\` listener threw: ${error instanceof Error ? error.message : 'not an error'}`)
-    }
-  }
-  const first = await firstAnswer({ resolve, signal, clock, random, notify, startTimeoutMs })
-  return keepFresh({ first, resolve, signal, close: () => closing.abort(), clock, random, notify })
 }

@@ -87,7 +87,7 @@ const refuseBadToken: NonNullable<SASLOptions['authBytesValidator']> = (authByte
 
 const saslOf = (connection: Connection): SASLOptions => {
   const { credential, properties } = connection
-  if (credential.kind === 'scram') {
+  if (credential.kind !== 'jwt') {
     choiceOf(properties, 'sasl.mechanism', { [credential.mechanism]: true })
     return { mechanism: credential.mechanism, username: credential.username, password: connection.password }
   }

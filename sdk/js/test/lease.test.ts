@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { SwitchboardError, SwitchboardProblem } from '../src/errors.ts'
-import { type Lease, type LeaseEvent, type LeaseOptions, openLease } from '../src/lease.ts'
+import type { Lease, LeaseEvent, LeaseOptions } from '../src/lease.ts'
+import { openLease } from '../src/open-lease.ts'
 import { aConnection, anAnswer, created, orders } from './answers.ts'
 import { createManualClock, type ManualClock, until } from './manual-clock.ts'
 import { problem, type Script, type SimulatedSwitchboard, startSimulatedSwitchboard } from './simulated-switchboard.ts'
@@ -109,6 +110,16 @@ describe('the first answer', () => {
     const [first, second] = switchboard.requests.map(({ body }) => body.client as { instance: string })
     expect(first?.instance).toMatch(/^js-[0-9a-f-]{36}$/)
     expect(second?.instance).toBe(first?.instance)
+  })
+
+  test('numbers the leases of one intent, which Switchboard would take for one, and gives a number back', async () => {
+    await start(() => anAnswer(clock.now()))
+    const first = await open()
+    await open()
+    first.close()
+    await open()
+    const names = switchboard.requests.map(({ body }) => (body.client as { instance: string }).instance)
+    expect(names).toEqual(['pod-1', 'pod-1--2', 'pod-1'])
   })
 
   test('reads a token file that ends with a line break', async () => {

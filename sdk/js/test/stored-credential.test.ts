@@ -4,7 +4,8 @@ import { Kafka } from 'kafkajs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { kafkajs } from '../src/kafkajs.ts'
 import { keepClient } from '../src/keep-client.ts'
-import { type Connection, type Lease, type LeaseEvent, openLease } from '../src/lease.ts'
+import type { Connection, Lease, LeaseEvent, LeaseOptions, SecretReference } from '../src/lease.ts'
+import { openLease } from '../src/open-lease.ts'
 import { platformatic } from '../src/platformatic.ts'
 import { aConnection, anAnswer, created } from './answers.ts'
 import { createManualClock, type ManualClock, until } from './manual-clock.ts'
@@ -143,6 +144,155 @@ describe('a stored credential', () => {
   })
 })
 
+describe('a stored credential that is handed out as a reference', () => {
+  const arn = 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:switchboard/credentials/payments/orders-api-AbCdEf'
+  const referenceTo = (slot: 'a' | 'b', versionId: string): SimulatedReply => {
+    const { credential, ...connection } = inSlot(slot)
+    const { password: _, ...user } = credential
+    return anAnswer(clock.now(), {
+      connections: [{ ...connection, credential: { ...user, kind: 'reference', arn, versionId } }],
+    })
+  }
+  const bothSlots = JSON.stringify({
+    a: { generation: 1, username: 'sb.orders-api@a', password: 'kafka-password-a' },
+    b: { generation: 1, username: 'sb.orders-api@b', password: 'kafka-password-b' },
+  })
+  const oneUser = JSON.stringify({ username: 'sb.orders-api@a', password: 'kafka-password-a' })
+
+  let asked: SecretReference[]
+  let read: () => Promise<string>
+  const opened = (options: Partial<LeaseOptions> = {}) =>
+    openLease({
+      url: switchboard.url,
+      token: 'workload.token.secret',
+      intent: { produce: [created] },
+      clock,
+      random: () => 0.5,
+      onEvent: (event) => events.push(event),
+      readSecret: (secret) => {
+        asked.push(secret)
+        return read()
+      },
+      ...options,
+    })
+
+  beforeEach(() => {
+    lease.close()
+    asked = []
+    read = async () => bothSlots
+    switchboard.follow(() => referenceTo('a', 'v1'))
+  })
+
+  test.each([
+    ['in a secret of both slots', bothSlots],
+    ['in a secret of its own, as on MSK', oneUser],
+  ])('is read with the rights of the workload, %s', async (_, text) => {
+    read = async () => text
+    lease = await opened()
+    const connection = lease.connection()
+    expect(connection.credential).toEqual({
+      kind: 'scram',
+      mechanism: 'SCRAM-SHA-512',
+      username: 'sb.orders-api@a',
+      slot: 'a',
+    })
+    expect(connection.password()).toBe('kafka-password-a')
+    expect(asked).toEqual([{ arn, versionId: 'v1' }])
+  })
+
+  test('is read once for each version, and moves as any other', async () => {
+    lease = await opened()
+    const release = lease.hold(lease.connection())
+    clock.next()
+    await until(() => countOf('renewed') === 1, 'a renewal')
+    expect(asked).toHaveLength(1)
+    switchboard.follow(() => referenceTo('b', 'v2'))
+    clock.next()
+    await until(() => countOf('renewed') === 2, 'a renewal')
+    expect(countOf('replaced')).toBe(1)
+    expect(lease.connection().password()).toBe('kafka-password-b')
+    release()
+    await until(() => bodies().at(-1) !== undefined, 'the word that it moved')
+    expect(bodies().at(-1)).toEqual({ payments: 'b' })
+  })
+
+  test('stays as it is while the next one cannot be read', async () => {
+    lease = await opened()
+    switchboard.follow(() => referenceTo('b', 'v2'))
+    read = () => Promise.reject(Object.assign(new Error('no rights'), { name: 'AccessDeniedException' }))
+    clock.next()
+    await until(() => countOf('renewal_failed') === 1, 'a failure')
+    expect(lease.connection().password()).toBe('kafka-password-a')
+    expect(countOf('replaced')).toBe(0)
+    expect(events.at(-1)).toMatchObject({
+      error: { code: 'secret_unavailable', retryable: true, message: expect.stringContaining('AccessDeniedException') },
+    })
+    read = async () => bothSlots
+    clock.next()
+    await until(() => countOf('replaced') === 1, 'the next one')
+    expect(lease.connection().password()).toBe('kafka-password-b')
+  })
+
+  test('is waited for no longer than for an answer', async () => {
+    read = () => new Promise(() => {})
+    const opening = opened({ startTimeoutMs: 1 })
+    await until(() => asked.length === 1, 'the question')
+    clock.advance(3_000)
+    await expect(opening).rejects.toMatchObject({ code: 'start_timeout', cause: { code: 'secret_unavailable' } })
+  })
+
+  test.each([
+    ['no JSON', 'kafka-password-a'],
+    ['of somebody else', JSON.stringify({ username: 'sb.billing@a', password: 'kafka-password-a' })],
+    ['without the slot', JSON.stringify({ b: { username: 'sb.orders-api@b', password: 'kafka-password-b' } })],
+    ['without a password', JSON.stringify({ a: { username: 'sb.orders-api@a', password: '' } })],
+    ['empty', ''],
+  ])('is refused when the secret is %s, and nothing of it is told', async (_, text) => {
+    read = async () => text
+    const error = await opened().catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ code: 'secret_unavailable', retryable: false })
+    expect(inspect(error, { depth: 9 })).not.toContain('kafka-password')
+  })
+
+  test("is the program's own to read when it gives no way to", async () => {
+    switchboard.follow(() => referenceTo('a', 'v1'))
+    lease = await openLease({
+      url: switchboard.url,
+      token: 'workload.token.secret',
+      intent: { produce: [created] },
+      clock,
+    })
+    const connection = lease.connection()
+    expect(connection.credential).toEqual({
+      kind: 'reference',
+      mechanism: 'SCRAM-SHA-512',
+      arn,
+      versionId: 'v1',
+      username: 'sb.orders-api@a',
+      slot: 'a',
+    })
+    const refused = expect.objectContaining({
+      code: 'unsupported',
+      message: expect.stringContaining('the option `readSecret`'),
+    })
+    expect(() => connection.password()).toThrow(refused)
+    expect(() => connection.token()).toThrow(expect.objectContaining({ code: 'unsupported' }))
+    expect(() => kafkajs(connection).client.sasl).not.toThrow()
+  })
+
+  test.each([
+    ['no ARN', { arn: '' }],
+    ['no version', { versionId: undefined }],
+  ])('with %s is no answer', async (_, changes) => {
+    const { body, ...reply } = referenceTo('a', 'v1')
+    const answer = body as { connections: [{ credential: object }] }
+    const [connection] = answer.connections
+    const connections = [{ ...connection, credential: { ...connection.credential, ...changes } }]
+    switchboard.follow(() => ({ ...reply, body: { ...answer, connections } }))
+    await expect(opened()).rejects.toMatchObject({ code: 'malformed_answer' })
+  })
+})
+
 describe('moving to the next slot', () => {
   test('is told once when no client holds the one before any more', async () => {
     const releases = [lease.hold(lease.connection()), lease.hold(lease.connection())]
@@ -224,6 +374,24 @@ describe('a kept client', () => {
     await kept.close()
     await kept.close()
     expect(log).toEqual(['open a', 'open b', 'close a', 'close b'])
+  })
+
+  test('is not closed before what uses it has ended, while the next one is used already', async () => {
+    const kept = await keep()
+    const { promise: sent, resolve: acknowledge } = Promise.withResolvers<void>()
+    const using = kept.use(async (client) => {
+      await sent
+      return client.isOpen
+    })
+    await rotate('b')
+    await until(() => log.includes('open b'), 'the next client')
+    expect(await kept.use(({ slot }) => slot)).toBe('b')
+    expect(log).toEqual(['open a', 'open b'])
+    acknowledge()
+    expect(await using).toBe(true)
+    await until(() => log.includes('close a'), 'the end of the one before')
+    await expect(kept.use(() => Promise.reject(new Error('no broker')))).rejects.toThrow('no broker')
+    await kept.close()
   })
 
   test('stays when the next one cannot be made, until it can', async () => {

@@ -10,6 +10,8 @@ export type AclAdmin = {
   readonly describe: (users: readonly string[]) => Promise<ReadonlyMap<string, readonly Acl[]>>
   readonly create: (entries: readonly UserAcl[]) => Promise<void>
   readonly remove: (entries: readonly UserAcl[]) => Promise<void>
+  /** Removes what `describe` would show of these users, without asking first what that is: the cluster knows best. */
+  readonly removeAll: (users: readonly string[]) => Promise<readonly UserAcl[]>
   /** Resolves when the brokers' authorizers show all of `present` and none of `absent`. */
   readonly settled: (present: readonly UserAcl[], absent: readonly UserAcl[]) => Promise<void>
   readonly close: () => Promise<void>
@@ -25,8 +27,14 @@ const resourceTypes = {
 const patternTypes = { literal: ResourcePatternTypes.LITERAL, prefixed: ResourcePatternTypes.PREFIXED }
 const operations = { read: AclOperations.READ, write: AclOperations.WRITE }
 const anyHost = '*'
+/** Kafka goes through all of its rules to answer for one user, so that many are asked for together with everybody. */
+const fewUsers = 10
+const principalType = 'User:'
+const principalOf = (user: string): string => `${principalType}${user}`
 /** Kafka refuses about 12,000 in one request and takes 5,000 in 0.8 s. */
 const chunkSize = 2_000
+/** Kafka goes through all of its rules for each that is to be removed: with 60,000 rules these take it about 2 s. */
+const removalChunkSize = 200
 const settleDeadlineMs = 10_000
 const settlePollMs = 20
 
@@ -37,16 +45,28 @@ const toKafka = ({ user, acl }: UserAcl) => ({
   resourceType: resourceTypes[acl.resource],
   resourceName: acl.name,
   resourcePatternType: patternTypes[acl.pattern],
-  principal: `User:${user}`,
+  principal: principalOf(user),
   host: anyHost,
   operation: operations[acl.operation],
   permissionType: AclPermissionTypes.ALLOW,
 })
 
-const chunks = <T>(list: readonly T[]): readonly (readonly T[])[] =>
-  Array.from({ length: Math.ceil(list.length / chunkSize) }, (_, at) =>
-    list.slice(at * chunkSize, (at + 1) * chunkSize),
+/** Of every kind that Switchboard writes, and of no other: the rest of what such a user has is somebody's own. */
+const everyAclOf = (user: string) =>
+  Object.values(resourceTypes).flatMap((resourceType) =>
+    Object.values(operations).map((operation) => ({
+      resourceType,
+      resourceName: null,
+      resourcePatternType: ResourcePatternTypes.ANY,
+      principal: principalOf(user),
+      host: anyHost,
+      operation,
+      permissionType: AclPermissionTypes.ALLOW,
+    })),
   )
+
+const chunks = <T>(list: readonly T[], size: number): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(list.length / size) }, (_, at) => list.slice(at * size, (at + 1) * size))
 
 /** Only rules that Switchboard could have written: ALLOW, any host, an operation it uses. Anything else is somebody's own. */
 const fromKafka = (resource: {
@@ -65,42 +85,58 @@ const fromKafka = (resource: {
 export const createAclAdmin = (cluster: Cluster, credential: AdminCredential): AclAdmin => {
   const admin = new Admin(adminConnection(cluster, credential))
 
-  const describeUser = async (user: string): Promise<readonly Acl[]> => {
+  /** Those of one Kafka principal, or of all. */
+  const describeRules = async (of: string | null) => {
     const found = await admin.describeAcls({
       filter: {
         resourceType: ResourceTypes.ANY,
         resourceName: null,
         resourcePatternType: ResourcePatternTypes.ANY,
-        principal: `User:${user}`,
+        principal: of,
         host: anyHost,
         operation: AclOperations.ANY,
         permissionType: AclPermissionTypes.ALLOW,
       },
     })
-    return found.flatMap((resource) =>
-      resource.acls.flatMap(
-        (entry) =>
-          fromKafka({
-            resourceType: resource.resourceType,
-            resourceName: resource.resourceName,
-            patternType: resource.resourcePatternType,
-            operation: entry.operation,
-          }) ?? [],
-      ),
+    return found.flatMap(({ resourceType, resourceName, resourcePatternType: patternType, acls }) =>
+      acls.flatMap(({ principal, operation }) => {
+        const acl = fromKafka({ resourceType, resourceName, patternType, operation })
+        return acl === undefined ? [] : [{ principal, acl }]
+      }),
     )
   }
 
-  const describe: AclAdmin['describe'] = async (users) =>
-    new Map(await Promise.all(users.map(async (user) => [user, await describeUser(user)] as const)))
+  const describe: AclAdmin['describe'] = async (users) => {
+    const acls = new Map(users.map((user) => [user, [] as Acl[]]))
+    const byPrincipal = new Map([...acls].map(([user, list]) => [principalOf(user), list]))
+    const found = await (acls.size > fewUsers
+      ? describeRules(null)
+      : Promise.all([...byPrincipal.keys()].map(describeRules)).then((lists) => lists.flat()))
+    for (const { principal, acl } of found) byPrincipal.get(principal)?.push(acl)
+    return acls
+  }
 
   return {
     listTopics: async () => new Set(await admin.listTopics({ includeInternals: false })),
     describe,
     create: async (entries) => {
-      for (const chunk of chunks(entries)) await admin.createAcls({ creations: chunk.map(toKafka) })
+      for (const chunk of chunks(entries, chunkSize)) await admin.createAcls({ creations: chunk.map(toKafka) })
     },
     remove: async (entries) => {
-      for (const chunk of chunks(entries)) await admin.deleteAcls({ filters: chunk.map(toKafka) })
+      for (const chunk of chunks(entries, removalChunkSize)) await admin.deleteAcls({ filters: chunk.map(toKafka) })
+    },
+    removeAll: async (users) => {
+      const removed: UserAcl[] = []
+      for (const chunk of chunks(users.flatMap(everyAclOf), removalChunkSize)) {
+        const found = await admin.deleteAcls({ filters: [...chunk] })
+        removed.push(
+          ...found.flatMap((entry) => {
+            const acl = fromKafka({ ...entry, patternType: entry.resourcePatternType })
+            return acl === undefined ? [] : [{ user: entry.principal.slice(principalType.length), acl }]
+          }),
+        )
+      }
+      return removed
     },
     settled: async (present, absent) => {
       const users = [...new Set([...present, ...absent].map((entry) => entry.user))]

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto'
-import { availableParallelism } from 'node:os'
 import {
   Admin,
   alterUserScramCredentialsV0,
@@ -9,8 +7,10 @@ import {
   ResponseError,
 } from '@platformatic/kafka'
 import type { AdminCredential, Cluster } from '../../domain/cluster.ts'
+import type { ScramUser } from '../scram-backend.ts'
 import { adminConnection } from './admin-connection.ts'
-import { type ScramMechanism, saltPassword } from './scram-password.ts'
+import { hashUsers } from './hash-users.ts'
+import type { ScramMechanism } from './scram-password.ts'
 
 /**
  * Users with SCRAM-SHA-512 on a cluster that speaks the Kafka protocol (KIP-554). Kafka applies the good entries of a
@@ -25,8 +25,6 @@ export type ScramAdmin = {
   readonly describe: (names?: readonly string[]) => Promise<ReadonlyMap<string, readonly ScramMechanism[]>>
   readonly close: () => Promise<void>
 }
-
-export type ScramUser = { readonly name: string; readonly password: string }
 
 export type ScramOutcome = { readonly done: true } | { readonly done: false; readonly error: ScramAdminError }
 
@@ -55,9 +53,6 @@ export class ScramAdminError extends Error {
   }
 }
 
-/** Kafka's minimum; hashing it takes 1.6 ms a user, which is what a mass rotation waits for on Kafka's side. */
-const iterations = 4_096
-const saltBytes = 32
 /** Kafka takes 1,000 users in about 0.1 s; more in one request only makes a lost answer dearer. */
 const chunkSize = 1_000
 const mechanismIds = { 'SCRAM-SHA-256': 1, 'SCRAM-SHA-512': 2 } as const satisfies Record<ScramMechanism, number>
@@ -140,22 +135,8 @@ const checkNames = (names: readonly string[]): void => {
   if (twice !== undefined) throw new TypeError(`a user can be named once, got \`${twice}\` twice`)
 }
 
-/** One more than there are cores: none idles, and whatever else needs the thread pool (look-ups, files) gets its turn. */
-const mapOnCores = async <T, R>(list: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> => {
-  const results: R[] = []
-  const rest = list.entries()
-  const worker = async () => {
-    for (const [at, item] of rest) results[at] = await work(item)
-  }
-  await Promise.all(Array.from({ length: availableParallelism() + 1 }, worker))
-  return results
-}
-
-const hashUser = async ({ name, password }: ScramUser) => {
-  const salt = randomBytes(saltBytes)
-  const saltedPassword = await saltPassword(mechanism, password, salt, iterations)
-  return { name, mechanism: mechanismIds[mechanism], iterations, salt, saltedPassword }
-}
+const hash = async (users: readonly ScramUser[]) =>
+  (await hashUsers(mechanism, users)).map((user) => ({ ...user, mechanism: mechanismIds[mechanism] }))
 
 const notAscii = (name: string): ScramOutcome => ({
   done: false,
@@ -224,7 +205,7 @@ export const createScramAdmin = (cluster: Cluster, credential: AdminCredential):
       const outcomes = await alter({
         chunks: chunksOf(users.filter(({ name }) => canLogIn(name))),
         nameOf: ({ name }) => name,
-        prepare: async (chunk) => [[], [...(await mapOnCores(chunk, hashUser))]],
+        prepare: async (chunk) => [[], await hash(chunk)],
       })
       return new Map(users.map(({ name }) => [name, outcomes.get(name) ?? notAscii(name)]))
     },

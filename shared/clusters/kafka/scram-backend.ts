@@ -1,8 +1,8 @@
 import type { AdminCredential, Cluster } from '../../domain/cluster.ts'
 import type { FailureReason } from '../../domain/failure-reason.ts'
-import type { BackendOutcome, Login, ScramBackend } from '../scram-backend.ts'
-import { createScramAdmin, type ScramErrorCode, type ScramOutcome } from './scram-admin.ts'
-import { tryLogin } from './scram-login.ts'
+import type { BackendOutcome, Name, ScramBackend } from '../scram-backend.ts'
+import { createScramAdmin, ScramAdminError, type ScramErrorCode, type ScramOutcome } from './scram-admin.ts'
+import { tryLogins } from './scram-login.ts'
 
 const reasons: Readonly<Record<ScramErrorCode, FailureReason>> = {
   not_allowed: 'cluster_denied',
@@ -10,8 +10,6 @@ const reasons: Readonly<Record<ScramErrorCode, FailureReason>> = {
   unavailable: 'cluster_unavailable',
   failed: 'cluster_failed',
 }
-/** A broker takes a few hundred logins a second; more at once only wait for its threads. */
-const parallelLogins = 10
 
 const outcomesOf = (found: ReadonlyMap<string, ScramOutcome>): ReadonlyMap<string, BackendOutcome<'done'>> =>
   new Map(
@@ -25,17 +23,19 @@ const outcomesOf = (found: ReadonlyMap<string, ScramOutcome>): ReadonlyMap<strin
 export const createKafkaScramBackend = (cluster: Cluster, credential: AdminCredential): ScramBackend => {
   const admin = createScramAdmin(cluster, credential)
   return {
-    create: async (users) => outcomesOf(await admin.upsert(users)),
-    verify: async (users) => {
-      const logins = new Map<string, BackendOutcome<Login>>()
-      const rest = users.values()
-      await Promise.all(
-        Array.from({ length: parallelLogins }, async () => {
-          for (const user of rest) logins.set(user.name, await tryLogin(cluster, user))
-        }),
-      )
-      return logins
+    look: async (names) => {
+      try {
+        const there = await admin.describe(names)
+        return new Map(
+          names.map((name): [string, BackendOutcome<Name>] => [name, { outcome: there.has(name) ? 'taken' : 'free' }]),
+        )
+      } catch (error) {
+        if (!(error instanceof ScramAdminError)) throw error
+        return new Map(names.map((name) => [name, { outcome: 'failed', reason: reasons[error.code], error }]))
+      }
     },
+    create: async (users) => outcomesOf(await admin.upsert(users)),
+    verify: (users) => tryLogins(cluster, users),
     revoke: async (names) => outcomesOf(await admin.remove(names)),
     close: () => admin.close(),
   }

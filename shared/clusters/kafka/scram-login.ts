@@ -29,8 +29,11 @@ const tryBroker = async (broker: string, cluster: Cluster, { name, password }: S
   }
 }
 
+/** A broker takes a few hundred logins a second; more at once only wait for its threads. */
+const parallelLogins = 10
+
 /** Logs in to the first of the cluster's brokers that answers, over the listener that its admin uses. */
-export const tryLogin = async (cluster: Cluster, user: ScramUser): Promise<BackendOutcome<Login>> => {
+const tryLogin = async (cluster: Cluster, user: ScramUser): Promise<BackendOutcome<Login>> => {
   const { bootstrapBrokers } = adminConnection(cluster, { username: '', password: '', mechanism: 'SCRAM-SHA-512' })
   for (const broker of bootstrapBrokers)
     try {
@@ -43,4 +46,18 @@ export const tryLogin = async (cluster: Cluster, user: ScramUser): Promise<Backe
         return { outcome: 'failed', reason: 'mechanism_missing', error }
     }
   return { outcome: 'unreachable' }
+}
+
+/** Logs in as each of them. */
+export const tryLogins = async (
+  cluster: Cluster,
+  users: readonly ScramUser[],
+): Promise<ReadonlyMap<string, BackendOutcome<Login>>> => {
+  const logins = new Map<string, BackendOutcome<Login>>()
+  const rest = users.values()
+  const worker = async (): Promise<void> => {
+    for (const user of rest) logins.set(user.name, await tryLogin(cluster, user))
+  }
+  await Promise.all(Array.from({ length: parallelLogins }, worker))
+  return logins
 }

@@ -3,6 +3,7 @@ import { chmodSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
+import type { Connection } from '@switchboard-kafka/client'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parseServiceArguments } from '../../../cli/service/arguments.ts'
 import {
@@ -18,7 +19,7 @@ import {
   renderChecks,
   skipped,
 } from '../../../cli/service/checks.ts'
-import { diagnose } from '../../../cli/service/doctor.ts'
+import { type DoctorDeps, diagnose } from '../../../cli/service/doctor.ts'
 import { parseAddresses, reachListener, textOf } from '../../../cli/service/reach.ts'
 import { createAuthority } from '../../../local/certificates.ts'
 import { anAnswer, created } from '../../../sdk/js/test/answers.ts'
@@ -85,7 +86,7 @@ test('a clock may be as far off as Switchboard forgives', () => {
 })
 
 describe('a listener', () => {
-  const at = { security: 'SASL_SSL', isAdvertised: true }
+  const at = { security: 'SASL_SSL', isAdvertised: true, credential: 'jwt' } as const
 
   test('is well when a client can log in there', () => {
     expect(checkListener('broker 1', { step: 'login' }, at)).toEqual(ok('broker 1', 'DNS, TCP, TLS, login'))
@@ -107,6 +108,19 @@ describe('a listener', () => {
     expect(check).toMatchObject({ outcome: 'failed', found: expect.stringContaining(code ?? 'closed') })
     expect(check.next).toContain(advice)
     expect(check.next).toContain(hint)
+  })
+})
+
+describe('a listener that takes stored credentials', () => {
+  const at = { security: 'SASL_SSL', isAdvertised: false, credential: 'scram' } as const
+
+  test.each([
+    ['refused', '`switchboard credentials`'],
+    [undefined, 'SCRAM-SHA-512'],
+  ])('and fails at its login with %s has its own advice, which says nothing of tokens', (code, advice) => {
+    const check = checkListener('broker 1', { step: 'sasl', code, detail: code ?? 'closed' }, at)
+    expect(check.next).toContain(advice)
+    expect(check.next).not.toMatch(/token|OAUTHBEARER|issuer/)
   })
 })
 
@@ -215,7 +229,11 @@ describe('a diagnosis', () => {
   const kafkaIsWell = {
     checkConnection: async () => [ok('payments broker 1', 'DNS, TCP, TLS, login')],
   }
-  const diagnoseWith = (argv: readonly string[] = ['--produce', created], kafkaChecks = kafkaIsWell) =>
+  const diagnoseWith = (
+    argv: readonly string[] = ['--produce', created],
+    kafkaChecks: Awaited<ReturnType<DoctorDeps['loadKafkaChecks']>> = kafkaIsWell,
+    readSecret: DoctorDeps['readSecret'] = () => Promise.reject(new Error('there is no secret')),
+  ) =>
     diagnose(
       parseServiceArguments(
         'doctor',
@@ -223,7 +241,7 @@ describe('a diagnosis', () => {
         { SWITCHBOARD_URL: switchboard.url, SWITCHBOARD_TOKEN_FILE: tokenFile },
         { host: 'pod', pid: 1 },
       ),
-      { fetch, clock: () => new Date(), loadKafkaChecks: async () => kafkaChecks },
+      { fetch, clock: () => new Date(), loadKafkaChecks: async () => kafkaChecks, readSecret },
     )
   const outcomes = (checks: readonly Check[]) => Object.fromEntries(checks.map(({ name, outcome }) => [name, outcome]))
   const lineOf = (checks: readonly Check[], name: string) => checks.find((check) => check.name === name)
@@ -255,6 +273,49 @@ describe('a diagnosis', () => {
       'payments broker 1': 'ok',
     })
     expect(switchboard.requests.at(-1)).toMatchObject({ method: 'DELETE', path: '/v1/leases/lease_1' })
+  })
+
+  describe('of a cluster that hands out where its passwords are', () => {
+    const user = { mechanism: 'SCRAM-SHA-512', username: 'sb.orders-api@a', slot: 'a' }
+    const reference = {
+      kind: 'reference',
+      ...user,
+      arn: 'arn:aws:secretsmanager:eu-west-1:1:secret:x',
+      versionId: 'v1',
+    }
+    const logsIn = {
+      checkConnection: async ({ credential, password }: Connection) => [
+        ok(
+          'payments broker 1',
+          `${credential.kind} ${password() === 'the password' ? 'with' : 'without'} its password`,
+        ),
+      ],
+    }
+    beforeEach(() => {
+      switchboard.follow(answering(anAnswer(new Date(), { consumer: undefined, credential: reference })))
+    })
+
+    test('reads the secret as a client would, and then tries the brokers', async () => {
+      const secret = JSON.stringify({ a: { username: 'sb.orders-api@a', password: 'the password' } })
+      const checks = await diagnoseWith(undefined, logsIn, async () => secret)
+      expect(lineOf(checks, 'payments secret')).toMatchObject({ outcome: 'ok' })
+      expect(lineOf(checks, 'payments broker 1')).toEqual(ok('payments broker 1', 'scram with its password'))
+      expect(JSON.stringify(checks)).not.toContain('the password')
+      expect(switchboard.requests.at(-1)).toMatchObject({ method: 'DELETE' })
+    })
+
+    test('says whose rights are missing when it cannot, and tries no broker', async () => {
+      const denied = Object.assign(new Error('User: arn:aws:iam::1:user/x is not'), { name: 'AccessDeniedException' })
+      const checks = await diagnoseWith(undefined, logsIn, () => Promise.reject(denied))
+      expect(lineOf(checks, 'payments secret')).toMatchObject({
+        outcome: 'failed',
+        found: `${reference.arn} cannot be read: AccessDeniedException`,
+        next: expect.stringContaining('secretsmanager:GetSecretValue'),
+      })
+      expect(lineOf(checks, 'payments brokers and topics')?.outcome).toBe('skipped')
+      expect(outcomes(checks)).toMatchObject({ identity: 'ok', lease: 'ok' })
+      expect(switchboard.requests.at(-1)).toMatchObject({ method: 'DELETE' })
+    })
   })
 
   test('without a channel goes as far as it can', async () => {

@@ -40,8 +40,15 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-const start = (words: readonly string[], env: Record<string, string> = { SWITCHBOARD_TOKEN_FILE: tokenFile }) =>
-  startCommand(['exec', '--url', switchboard.url, '--produce', created, '--', ...words], { TMPDIR: folder, ...env })
+const start = (
+  words: readonly string[],
+  env: Record<string, string> = { SWITCHBOARD_TOKEN_FILE: tokenFile },
+  options: readonly string[] = [],
+) =>
+  startCommand(['exec', '--url', switchboard.url, '--produce', created, ...options, '--', ...words], {
+    TMPDIR: folder,
+    ...env,
+  })
 
 const script = (text: string): readonly string[] => [nodeFile, '--input-type=module', '--eval', text]
 const printEnvironment = script('console.log(JSON.stringify(process.env))')
@@ -256,5 +263,168 @@ describe('while a command runs', () => {
     both[1]?.kill('SIGTERM')
     await both[1]?.ended
     expect(foldersLeft()).toEqual([])
+  })
+})
+
+describe('when the stored credential is replaced', () => {
+  const inSlot = (slot: 'a' | 'b', password = `password-of-${slot}`, bootstrap = 'kafka-1.acme.com:9093') =>
+    produceOnly({
+      lifeSeconds: 2,
+      properties: {
+        ...aConnection(now()).properties,
+        'sasl.mechanism': 'SCRAM-SHA-512',
+        'bootstrap.servers': bootstrap,
+      },
+      credential: {
+        kind: 'scram',
+        mechanism: 'SCRAM-SHA-512',
+        username: `sb.orders-api.${slot}`,
+        password,
+        slot,
+      },
+    })
+  /** Says what its file says, and then goes on until SIGTERM, of which it says that it came. */
+  const service = script(`
+    import { readFileSync } from 'node:fs'
+    const { 'sasl.username': user } = JSON.parse(readFileSync(process.env.SWITCHBOARD_LIBRDKAFKA_FILE, 'utf8'))
+    process.on('SIGTERM', () => { console.log('ended ' + user); process.exit(9) })
+    process.on('SIGHUP', () => console.log('read again'))
+    console.log('started ' + user)
+    setTimeout(() => {}, 30_000)`)
+  const stubborn = script(`
+    process.on('SIGTERM', () => console.log('no'))
+    console.log('started')
+    setTimeout(() => {}, 30_000)`)
+  const asFile = () => ({ SWITCHBOARD_TOKEN_FILE: tokenFile })
+  const moves = (): readonly unknown[] =>
+    switchboard.requests.flatMap(({ body }) => (body.moved === undefined ? [] : [body.moved]))
+  const countOf = (text: string, part: string): number => text.split(part).length - 1
+
+  test('its files keep the user that it started with, and follow in everything else', async () => {
+    switchboard.follow(answering((index) => (index === 0 ? inSlot('a') : inSlot('b', undefined, 'kafka-9.acme.com:1'))))
+    const running = start(goOn)
+    await until('the command runs', () => running.out().includes('.properties'))
+    const file = running.out().trim()
+    await until('the file follows', () => readFileSync(file, 'utf8').includes('kafka-9.acme.com:1'))
+    await until('another renewal', () => switchboard.requests.length >= 4)
+    expect(readFileSync(file, 'utf8')).toMatch(/username="sb\.orders-api\.a" password="password-of-a"/)
+    expect(running.err()).toContain('there is another credential for `payments`; the command keeps what it has')
+    expect(moves()).toEqual([])
+    running.kill('SIGTERM')
+    expect((await running.ended).code).toBe(143)
+  })
+
+  test('it is ended and started with the next user, and Switchboard is told, each time', async () => {
+    let slot: 'a' | 'b' = 'a'
+    switchboard.follow(answering(() => inSlot(slot)))
+    const running = start(service, asFile(), ['--restart'])
+    for (const next of ['b', 'a', 'b'] as const) {
+      const before = slot
+      await until('it runs', () => running.out().trimEnd().endsWith(`started sb.orders-api.${before}`))
+      slot = next
+      await until('it was told', () => (moves().at(-1) as { payments?: string } | undefined)?.payments === next)
+    }
+    await until('it runs', () => countOf(running.out(), 'started') === 4)
+    running.kill('SIGHUP')
+    await until('its signals reach it', () => running.out().includes('read again'))
+    expect(readdirSync(join(folder, foldersLeft()[0] ?? ''))).toEqual(['4'])
+    running.kill('SIGTERM')
+    const { code, out, err } = await running.ended
+    expect(code).toBe(9)
+    expect(out.trim().split('\n')).toEqual(
+      ['a', 'b', 'a', 'b'].flatMap((each, at) => [
+        `started sb.orders-api.${each}`,
+        ...(at === 3 ? ['read again'] : []),
+        `ended sb.orders-api.${each}`,
+      ]),
+    )
+    expect(moves()).toEqual([{ payments: 'b' }, { payments: 'a' }, { payments: 'b' }])
+    expect(out + err).not.toContain('password-of')
+    expect(foldersLeft()).toEqual([])
+    expect(released()).toBe(true)
+  }, 30_000)
+
+  test('it is also started anew when its slot has another password, as after a long outage', async () => {
+    switchboard.follow(answering((index) => inSlot('a', index === 0 ? 'first' : 'second')))
+    const running = start(service, asFile(), ['--restart'])
+    await until('it runs again', () => countOf(running.out(), 'started') === 2)
+    running.kill('SIGTERM')
+    expect((await running.ended).code).toBe(9)
+  })
+
+  test('it is killed when it does not end, and started all the same', async () => {
+    switchboard.follow(answering((index) => inSlot(index === 0 ? 'a' : 'b')))
+    const running = start(stubborn, asFile(), ['--restart', '--stop-timeout', '1'])
+    await until('it runs again', () => countOf(running.out(), 'started') === 2)
+    expect(running.out()).toBe('started\nno\nstarted\n')
+    expect(running.err()).toContain('the command did not end within 1 s of SIGTERM and is killed')
+    running.kill('SIGINT')
+    expect((await running.ended).code).toBe(130)
+  })
+
+  test('it is not told to have moved before it has ended', async () => {
+    switchboard.follow(answering((index) => inSlot(index === 0 ? 'a' : 'b')))
+    const running = start(stubborn, asFile(), ['--restart', '--stop-timeout', '4'])
+    await until('it is asked to end', () => running.out().includes('no'))
+    const asked = switchboard.requests.length
+    await until('two renewals', () => switchboard.requests.length >= asked + 2)
+    expect(moves()).toEqual([])
+    await until('it is told', () => moves().length > 0)
+    expect(running.err()).toContain('is killed')
+    running.kill('SIGINT')
+    await running.ended
+  })
+
+  test.each(['SIGTERM', 'SIGHUP'] as const)('it is not started again when %s comes while it ends', async (signal) => {
+    const polite = script(`
+        process.on('SIGTERM', () => { console.log('ending'); setTimeout(() => process.exit(5), 1_500) })
+        process.on('SIGHUP', () => {})
+        console.log('started')
+        setTimeout(() => {}, 30_000)`)
+    switchboard.follow(answering((index) => inSlot(index === 0 ? 'a' : 'b')))
+    const running = start(polite, asFile(), ['--restart'])
+    await until('it ends', () => running.out().includes('ending'))
+    running.kill(signal)
+    const { code, out } = await running.ended
+    expect(code).toBe(5)
+    expect(countOf(out, 'started')).toBe(1)
+    expect(foldersLeft()).toEqual([])
+  })
+
+  test('it is not started again when it was told to end before', async () => {
+    const slow = script(`
+      process.on('SIGTERM', () => { setTimeout(() => process.exit(5), 3_000) })
+      console.log('started')
+      setTimeout(() => {}, 30_000)`)
+    switchboard.follow(answering((index) => inSlot(index === 0 ? 'a' : 'b')))
+    const running = start(slow, asFile(), ['--restart'])
+    await until('it runs', () => running.out().includes('started'))
+    running.kill('SIGTERM')
+    expect(await running.ended).toMatchObject({ code: 5, out: 'started\n' })
+    expect(running.err()).toContain('there is another credential')
+  })
+
+  test('it is not started again when it has ended by itself', async () => {
+    switchboard.follow(answering((index) => inSlot(index === 0 ? 'a' : 'b')))
+    const brief = script("console.log('started'); setTimeout(() => process.exit(6), 500)")
+    const running = start(brief, asFile(), ['--restart'])
+    expect(await running.ended).toMatchObject({ code: 6, out: 'started\n' })
+  })
+
+  test('it goes on as it is when the next files cannot be written, until they can', async () => {
+    let slot: 'a' | 'b' = 'a'
+    switchboard.follow(answering(() => inSlot(slot)))
+    const running = start(service, asFile(), ['--restart'])
+    await until('it runs', () => running.out().includes('started'))
+    const home = join(folder, foldersLeft()[0] ?? '')
+    // in the place of the folder of its next life
+    writeFileSync(join(home, '2'), '')
+    slot = 'b'
+    await until('it is told', () => running.err().includes('files not renewed'))
+    expect(running.out()).toBe('started sb.orders-api.a\n')
+    expect(moves()).toEqual([])
+    await until('it is started anew', () => running.out().includes('started sb.orders-api.b'))
+    running.kill('SIGTERM')
+    expect((await running.ended).code).toBe(9)
   })
 })

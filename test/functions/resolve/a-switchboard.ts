@@ -133,6 +133,7 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
   const credentials = createMemoryCredentialStore()
   const realLeases = createMemoryLeaseStore(credentials)
   const secretReads: string[] = []
+  const secretLooks: string[] = []
   const slotSecrets = new Map<string, SlotSecrets>()
   const realAccess = createMemoryAccessStore()
   const leases = options.leases?.(realLeases) ?? realLeases
@@ -144,12 +145,21 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
   const kafka = simulateKafka()
   const storedCredentials = createStoredCredentials({
     credentials,
-    slotSecrets: {
-      read: async (cluster, principal) => {
+    secretsOf: () => ({
+      read: async (cluster, principal, slot) => {
         secretReads.push(`${cluster}/${principal}`)
-        return (await options.readSecrets?.(cluster, principal)) ?? slotSecrets.get(`${cluster}/${principal}`) ?? {}
+        return ((await options.readSecrets?.(cluster, principal)) ?? slotSecrets.get(`${cluster}/${principal}`))?.[slot]
       },
-    },
+      locate: async (cluster, principal) => {
+        secretLooks.push(`${cluster}/${principal}`)
+        return slotSecrets.has(`${cluster}/${principal}`)
+          ? {
+              arn: `arn:aws:secretsmanager:eu-west-1:111122223333:secret:${cluster}/${principal}-AbCdEf`,
+              versionId: 'v1',
+            }
+          : undefined
+      },
+    }),
     queue: { send },
     telemetry,
   })
@@ -226,6 +236,7 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
     directories,
     access: realAccess,
     credentials,
+    openQuotas: kafka.openQuotas,
     openAdmin: kafka.open,
     telemetry: recordTelemetry(),
     clock,
@@ -243,6 +254,7 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
     slotSecrets,
     /** In order: `cluster/principal`. */
     secretReads,
+    secretLooks,
     directories,
     apply,
     answerTo,

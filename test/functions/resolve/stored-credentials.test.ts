@@ -48,6 +48,71 @@ const credentialsOf = ({ body }: Answer) =>
 const leaseOf = ({ body }: Answer): string => (body.lease as { readonly id: string }).id
 const intent = { produce: [created], client: { instance: 'pod-1' } }
 
+describe('a stored credential that the policy hands out as a reference', () => {
+  const byReference = aPolicy({
+    ...policy,
+    clusters: { ...policy.clusters, main: aCluster({ auth: ['scram'], credential: 'reference' }) },
+  })
+
+  it('is where its password is, and nobody reads it', async () => {
+    const { resolve, leasesOf, secretReads, secretLooks } = await aStore(onA, { policy: byReference })
+    const answer = await resolve(intent)
+    expect(credentialsOf(answer)).toEqual([
+      {
+        kind: 'reference',
+        mechanism: 'SCRAM-SHA-512',
+        arn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:main/orders-api-AbCdEf',
+        versionId: 'v1',
+        username: 'sb.orders-api@a',
+        slot: 'a',
+      },
+    ])
+    expect(answer.text).not.toContain('password')
+    expect(await leasesOf()).toEqual([{ main: [{ slot: 'a', generation: 1 }] }])
+    await resolve({ ...intent, client: { instance: 'pod-2' } })
+    expect([secretReads, secretLooks]).toEqual([[], ['main/orders-api']])
+  })
+
+  it('is renewed with 304 until there is another slot', async () => {
+    const { resolve, put, setTime } = await aStore(onA, { policy: byReference })
+    const first = await resolve(intent)
+    const renewal = { ...intent, lease: leaseOf(first) }
+    const ifNoneMatch = { headers: { 'if-none-match': first.headers.etag ?? '' } }
+    expect((await resolve(renewal, ifNoneMatch)).status).toBe(304)
+    await put(fromAToB)
+    setTime(6)
+    expect(credentialsOf(await resolve(renewal, ifNoneMatch))).toMatchObject([{ kind: 'reference', slot: 'b' }])
+  })
+
+  it('is another answer than the password, so that a change of the policy reaches who renews', async () => {
+    const { resolve, apply, setTime } = await aStore(onA)
+    const first = await resolve(intent)
+    await apply(byReference)
+    setTime(6)
+    const headers = { 'if-none-match': first.headers.etag ?? '' }
+    const second = await resolve({ ...intent, lease: leaseOf(first) }, { headers })
+    expect(credentialsOf(second)).toMatchObject([{ kind: 'reference', slot: 'a' }])
+  })
+
+  it('is in no file, and the refusal says what to do', async () => {
+    const { resolve, leasesOf } = await aStore(onA, { policy: byReference })
+    for (const accept of ['text/x-java-properties', 'application/vnd.librdkafka+json']) {
+      const { status, body } = await resolve(intent, { headers: { accept } })
+      expect([status, body.code]).toEqual([400, 'invalid_intent'])
+      expect(body.detail).toContain('`main`')
+      expect(body.detail).toContain('`switchboard resolve`')
+    }
+    expect(await leasesOf()).toEqual([])
+  })
+
+  it('is on its way when its secret is gone', async () => {
+    const { resolve, slotSecrets } = await aStore(onA, { policy: byReference })
+    slotSecrets.clear()
+    const answer = await resolve(intent)
+    expect([answer.status, answer.body.code]).toEqual([503, 'credential_not_ready'])
+  })
+})
+
 describe('a stored credential', () => {
   it('is handed out by value, with the mechanism in the settings and the slot on the lease', async () => {
     const { resolve, leasesOf } = await aStore(onA)
@@ -143,7 +208,7 @@ describe('a stored credential', () => {
     const readSecrets = async () => {
       throw new SlotSecretError(
         'secret_unavailable',
-        'the secret `switchboard/credentials/main/orders-api`: ThrottlingException',
+        'the secret `switchboard/prod/credentials/main/orders-api/slots`: ThrottlingException',
       )
     }
     const { resolve, leasesOf } = await aStore(onA, { readSecrets })

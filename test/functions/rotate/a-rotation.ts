@@ -53,24 +53,26 @@ const during = <T extends Calls>(life: Life, target: T): T =>
     },
   })
 
-/** Every credential lives for two hours. */
+/** Every credential lives for two hours, and every lease for ten minutes. */
 export const scramPolicy = (principals: readonly string[] = ['billing'], changes: Partial<Policy> = {}): Policy =>
   aPolicy({
     clusters: { main: aCluster({ auth: ['scram'], rotation: { every: '2h' } }) },
-    grants: [{ principals: [...principals], produce: ['kafka://acme/orders/**'] }],
+    grants: [{ principals: [...principals], produce: ['kafka://acme/orders/**'], maxLease: '10m' }],
     ...changes,
   })
 
-export const secretName = (principal: string): string => `switchboard/credentials/main/${principal}`
+export const secretName = (principal: string, stack = 'prod'): string =>
+  `switchboard/${stack}/credentials/main/${principal}/slots`
 
-/** A cluster, its stores and a policy; workers come and go. */
-export const aRotation = (aws: LoopbackSecrets) => {
+/** A stack with its stores and a policy, and a cluster that may be another stack's too; workers come and go. */
+export const aRotation = (
+  aws: LoopbackSecrets,
+  { stack = 'prod', kafka = simulateKafka(['orders.created']), scram = simulateScram() } = {},
+) => {
   const directories = createMemoryDirectoryStore()
   const access = createMemoryAccessStore()
   const credentials = createMemoryCredentialStore()
   const leases = createMemoryLeaseStore(credentials)
-  const kafka = simulateKafka(['orders.created'])
-  const scram = simulateScram()
   const telemetry = recordTelemetry()
   let time = now.getTime()
   let workers = 0
@@ -86,6 +88,7 @@ export const aRotation = (aws: LoopbackSecrets) => {
       access,
       credentials,
       openAdmin: async () => during(life, await kafka.open()),
+      openQuotas: async () => during(life, await kafka.openQuotas()),
       telemetry,
       clock,
     })
@@ -94,7 +97,7 @@ export const aRotation = (aws: LoopbackSecrets) => {
       access,
       credentials: during(life, credentials),
       leases: during(life, leases),
-      secrets: during(life, createSlotSecrets(aws.client, 'the-key')),
+      secretsOf: () => during(life, createSlotSecrets(aws.client, stack, 'the-key')),
       openBackend: async () => during(life, await scram.open()),
       applyAccess,
       pace: createPace(

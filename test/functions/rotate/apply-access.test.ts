@@ -55,6 +55,7 @@ beforeEach(() => {
     access,
     credentials,
     openAdmin: kafka.open,
+    openQuotas: kafka.openQuotas,
     telemetry,
     clock: () => now,
   })
@@ -265,10 +266,52 @@ describe('what was asked for', () => {
       }
       return { ...admin, listTopics }
     }
-    await createApplyAccess({ directories, access, credentials, openAdmin, telemetry, clock: () => now })('main', [
-      'orders-api',
-    ])
+    const { openQuotas } = kafka
+    const deps = { directories, access, credentials, openAdmin, openQuotas, telemetry, clock: () => now }
+    await createApplyAccess(deps)('main', ['orders-api'])
     expect(await access.read('main', 'orders-api')).toMatchObject({ asked: { need: 'two' }, answered: false })
+  })
+})
+
+describe('the quota of a principal', () => {
+  const limited = (quota: { produceBytesPerSecond?: number; consumeBytesPerSecond?: number } | undefined) =>
+    aPolicy({
+      clusters: { main: aCluster({ auth: ['jwt', 'scram'] }) },
+      grants: [{ principals: ['orders-api'], produce: ['kafka://acme/orders/**'], ...(quota && { quota }) }],
+    })
+  const slow = { produceBytesPerSecond: 1_000 }
+
+  it('is that of each of its users that has access, and of nobody else', async () => {
+    await credentials.write(0, aCredential({ a: {}, b: { state: 'fenced' } }), now)
+    await setPointer(limited(slow))
+    await applyAccess('main', ['orders-api'])
+    expect(Object.fromEntries(kafka.quotas)).toEqual({ 'sb.orders-api': slow, 'sb.orders-api@a': slow })
+    expect(await access.read('main', 'orders-api')).toMatchObject({ quota: slow })
+  })
+
+  it('is not stricter than either policy while an apply is under way', async () => {
+    await setPointer(limited(slow), limited({ produceBytesPerSecond: 5_000, consumeBytesPerSecond: 10 }))
+    await applyAccess('main', ['orders-api'])
+    expect(kafka.quotas.get('sb.orders-api')).toEqual({ produceBytesPerSecond: 5_000 })
+  })
+
+  it.each([
+    { when: 'the policy has none any more', end: () => setPointer(limited(undefined)) },
+    { when: 'the principal is revoked', end: () => setPointer(limited(slow), undefined, [revoked('orders-api')]) },
+    { when: 'no grant leads there', end: () => setPointer(aPolicy()) },
+  ])('goes when $when', async ({ end }) => {
+    await setPointer(limited(slow))
+    await applyAccess('main', ['orders-api'])
+    await end()
+    await applyAccess('main', ['orders-api'])
+    expect([...kafka.quotas]).toEqual([])
+    expect((await access.read('main', 'orders-api'))?.quota).toBeUndefined()
+  })
+
+  it('costs a cluster that knows none nothing, not even a right to set one', async () => {
+    await setPointer(orders)
+    await applyAccess('main', ['orders-api'])
+    expect(kafka.quotaRequests()).toBe(0)
   })
 })
 
@@ -284,7 +327,8 @@ it('whatever was there before, afterwards there is what the policy wants and not
     fc.asyncProperty(fc.array(anyAcl), anyPolicy, anyPolicy, async (present, before, after) => {
       const cluster = simulateKafka()
       const stores = { directories: createMemoryDirectoryStore(), access: createMemoryAccessStore() }
-      const run = createApplyAccess({ ...stores, credentials, openAdmin: cluster.open, telemetry, clock: () => now })
+      const { open: openAdmin, openQuotas } = cluster
+      const run = createApplyAccess({ ...stores, credentials, openAdmin, openQuotas, telemetry, clock: () => now })
       for (const acl of present) cluster.put('sb.orders-api', acl)
       for (const [revision, policy] of [before, after].entries()) {
         const hash = await stores.directories.writePolicy(policy)

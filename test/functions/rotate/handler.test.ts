@@ -23,6 +23,8 @@ const aBatch = (bodies: readonly string[], receiveCount = 1): SQSEvent => ({
 })
 
 const access = (cluster: string, principal: string): string => JSON.stringify({ kind: 'access', cluster, principal })
+const revocation = (cluster: string, principal: string): string =>
+  JSON.stringify({ kind: 'revocation', cluster, principal })
 const credential = (cluster: string, principal: string): string =>
   JSON.stringify({ kind: 'credential', cluster, principal })
 const credentials = (cluster: string, principals: readonly string[]): string =>
@@ -36,6 +38,7 @@ const aRotate = (
   options: { postponeFails?: boolean; delay?: (cluster: string) => Promise<void> } = {},
 ) => {
   const applied: [string, readonly string[]][] = []
+  const revoked: [string, readonly string[]][] = []
   const rotated: [string, readonly string[]][] = []
   const postponed: [string, number][] = []
   let swept = 0
@@ -48,6 +51,10 @@ const aRotate = (
       applied.push([cluster, principals])
       await options.delay?.(cluster)
       if (failing.includes(cluster)) throw new Error(`the cluster ${cluster} is down`)
+    },
+    revokeAccess: async (cluster, principals) => {
+      revoked.push([cluster, principals])
+      if (failing.includes(`revocations of ${cluster}`)) throw new Error('the cluster is down')
     },
     rotateCredentials: async (cluster, principals) => {
       rotated.push([cluster, principals])
@@ -72,15 +79,16 @@ const aRotate = (
       replace: async (kids, atOnce) => void keySteps.push(`${kids.join()} ${atOnce}`),
     },
     queue: {
-      postpone: async (handle, seconds) => {
+      postpone: async ({ receiptHandle }, seconds) => {
         if (options.postponeFails === true) throw new Error('throttled')
-        postponed.push([handle, seconds])
+        postponed.push([receiptHandle, seconds])
       },
     },
     telemetry,
   })
   return {
     applied,
+    revoked,
     rotated,
     swept: () => swept,
     counted: () => counted,
@@ -94,6 +102,31 @@ const aRotate = (
     },
   }
 }
+
+describe('a revocation', () => {
+  it('is done beside what its cluster has to do, and is not held up by it', async () => {
+    let end = (): void => {}
+    const slow = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    const { run, revoked } = aRotate([], { delay: () => slow })
+    const batch = run([access('a', 'x'), revocation('a', 'y'), revocation('a', 'z'), revocation('b', 'y')])
+    await vi.waitFor(() => expect(revoked).toHaveLength(2))
+    expect(revoked).toEqual([
+      ['a', ['y', 'z']],
+      ['b', ['y']],
+    ])
+    end()
+    expect(await batch).toEqual([])
+  })
+
+  it('that fails comes back, and nothing else of its cluster does', async () => {
+    const { run, applied, postponed } = aRotate(['revocations of a'])
+    expect(await run([revocation('a', 'y'), access('a', 'x')])).toEqual(['message-0'])
+    expect(applied).toEqual([['a', ['x']]])
+    expect(postponed).toEqual([['handle-0', 2]])
+  })
+})
 
 describe('a batch of messages', () => {
   it('is one job a cluster, so that its ACLs go in one request', async () => {

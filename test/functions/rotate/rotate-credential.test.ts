@@ -145,6 +145,25 @@ describe('a rotation', () => {
     expect(world.scram.users.size).toBe(1)
   })
 
+  it('asks once who holds the old slot when its clients have moved in time, and again when the last lease ends', async () => {
+    const asked: string[] = []
+    const slotHeldUntil: typeof world.leases.slotHeldUntil = (slot, at) => {
+      asked.push(`${slot.slot}${slot.generation}`)
+      return world.leases.slotHeldUntil(slot, at)
+    }
+    const worker = world.aWorker(undefined, { leases: { slotHeldUntil } })
+    await worker('main', ['billing'])
+
+    await world.sweepFor(8 * hour, worker)
+
+    expect(asked.length).toBeGreaterThan(3)
+    expect(asked.length).toBe(new Set(asked).size)
+    asked.length = 0
+    const slot = await world.take(5 * hour)
+    await world.sweepFor(6 * hour, worker)
+    expect(asked.filter((each) => each.startsWith(slot))).toHaveLength(2)
+  })
+
   it('keeps what a lease names until the lease has ended by every clock', async () => {
     await rotate()
     const leaseSeconds = 3 * hour
@@ -163,10 +182,10 @@ describe('a rotation', () => {
 
   it('drains nothing on a guess while the leases cannot be read', async () => {
     await rotate()
-    const isSlotHeld = async () => {
+    const slotHeldUntil = async () => {
       throw new Error('throttled')
     }
-    const worker = world.aWorker(undefined, { leases: { isSlotHeld } })
+    const worker = world.aWorker(undefined, { leases: { slotHeldUntil } })
 
     await world.sweepFor(rotated, worker)
 
@@ -267,6 +286,18 @@ describe('many credentials of a cluster', () => {
     expect(world.scram.opened()).toBe(1)
     expect(world.scram.done.map((call) => call.split(' ')[0])).toEqual(['create', 'verify'])
     for (const name of names) expect(world.works('a', name)).toBe(true)
+  })
+
+  it('for which there is no room are not begun: nothing of them is anywhere, and the others are made', async () => {
+    await world.setPolicy(scramPolicy(names))
+    world.scram.setFailing('sb.p7@a', 'cluster_full')
+
+    await rotate(...names)
+
+    expect(reasons()).toEqual(['cluster_full'])
+    expect(await world.states('p7')).toEqual({ a: 'absent', b: 'absent' })
+    expect(aws.text(secretName('p7'))).toBeUndefined()
+    expect(world.works('a', 'p8')).toBe(true)
   })
 
   it('have an outcome each', async () => {

@@ -11,6 +11,14 @@ export type AnswerCredential =
       readonly password: string
       readonly slot: string
     }
+  | {
+      readonly kind: 'reference'
+      readonly mechanism: 'SCRAM-SHA-512'
+      readonly arn: string
+      readonly versionId: string
+      readonly username: string
+      readonly slot: string
+    }
 
 export type AnswerConnection = {
   readonly cluster: { readonly name: string; readonly provider: string; readonly region?: string }
@@ -89,25 +97,31 @@ const patternAt = (value: unknown, pointer: string): string | readonly string[] 
 const credentialAt = (value: unknown, pointer: string): AnswerCredential => {
   const credential = objectAt(value, pointer)
   const kind = textAt(credential.kind, `${pointer}/kind`)
-  if (kind === 'scram') {
+  if (kind === 'scram' || kind === 'reference') {
     const mechanism = textAt(credential.mechanism, `${pointer}/mechanism`)
     if (mechanism !== 'SCRAM-SHA-512')
       throw new SwitchboardError(
         'unsupported',
         `mechanism \`${mechanism}\` is not supported by this version; \`SCRAM-SHA-512\` is`,
       )
-    return {
-      kind,
+    const user = {
       mechanism,
       username: textAt(credential.username, `${pointer}/username`),
-      password: textAt(credential.password, `${pointer}/password`),
       slot: textAt(credential.slot, `${pointer}/slot`),
-    }
+    } as const
+    return kind === 'scram'
+      ? { kind, ...user, password: textAt(credential.password, `${pointer}/password`) }
+      : {
+          kind,
+          ...user,
+          arn: textAt(credential.arn, `${pointer}/arn`),
+          versionId: textAt(credential.versionId, `${pointer}/versionId`),
+        }
   }
   if (kind !== 'jwt')
     throw new SwitchboardError(
       'unsupported',
-      `credential kind \`${kind}\` is not supported by this version; \`jwt\` and \`scram\` are`,
+      `credential kind \`${kind}\` is not supported by this version; \`jwt\`, \`scram\` and \`reference\` are`,
     )
   const token = textAt(credential.token, `${pointer}/token`)
   if (!/^[\x21-\x7e]+$/.test(token))

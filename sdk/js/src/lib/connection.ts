@@ -3,9 +3,10 @@ import type { Connection } from '../lease.ts'
 import type { AnswerConnection, AnswerCredential } from './answer.ts'
 
 const unsupported = (cluster: string, has: string, use: string): SwitchboardError =>
-  new SwitchboardError('unsupported', `cluster \`${cluster}\` has ${has}; expected a call of ${use}`)
+  new SwitchboardError('unsupported', `cluster \`${cluster}\` has ${has}; expected ${use}`)
 
 const shownOf = (credential: AnswerCredential, expiresAt: () => Date | undefined): Connection['credential'] => {
+  if (credential.kind === 'reference') return Object.freeze({ ...credential })
   if (credential.kind === 'scram') {
     const { kind, mechanism, username, slot } = credential
     return Object.freeze({ kind, mechanism, username, slot })
@@ -43,11 +44,13 @@ export const createConnection = (
     credential: shownOf(credential, held.expiresAt),
     token: () => {
       if (credential.kind === 'jwt') return held.token()
-      throw unsupported(cluster.name, 'a stored credential', '`password`')
+      throw unsupported(cluster.name, 'a stored credential', 'a call of `password`')
     },
     password: () => {
       if (credential.kind === 'scram') return credential.password
-      throw unsupported(cluster.name, 'tokens', '`token`')
+      if (credential.kind === 'reference')
+        throw unsupported(cluster.name, 'a reference to a stored credential', 'the option `readSecret`')
+      throw unsupported(cluster.name, 'tokens', 'a call of `token`')
     },
     topic: (channel: string) => lookUp(topics, 'channel', channel),
     topicsOf: (pattern: string, existing: Iterable<string>) => {

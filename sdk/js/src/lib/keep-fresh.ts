@@ -31,7 +31,7 @@ const expiryOf = ({ connections }: Answer): number =>
   Math.min(...connections.map(({ credential }) => endOf(credential)))
 
 const slotOf = ({ credential }: Pick<Connection, 'credential'> | AnswerConnection): string | undefined =>
-  credential.kind === 'scram' ? credential.slot : undefined
+  credential.kind === 'jwt' ? undefined : credential.slot
 
 /** Everything of an answer that clients were built from: no secret, no time. */
 const settingsOf = ({ connections }: Answer): string =>
@@ -39,12 +39,19 @@ const settingsOf = ({ connections }: Answer): string =>
     connections.map(({ credential, ...settings }) => [settings, credential.kind, slotOf({ ...settings, credential })]),
   )
 
+/** A slot that was out of use for as long as nobody renewed has another password by then. */
+const isSameLogin = (old: AnswerCredential, now: AnswerCredential): boolean =>
+  old.kind === 'scram' && now.kind === 'scram'
+    ? old.slot === now.slot && old.username === now.username && old.password === now.password
+    : old.kind === 'reference' && now.kind === 'reference'
+      ? old.slot === now.slot && old.username === now.username
+      : old.kind === now.kind
+
 /** The clusters whose clients log in as somebody else from now on, or nowhere any more. */
 const replacedIn = (before: Answer, after: Answer): readonly string[] =>
   before.connections.flatMap((old) => {
     const now = after.connections.find(({ cluster }) => cluster.name === old.cluster.name)
-    const isSame = now?.credential.kind === old.credential.kind && slotOf(now) === slotOf(old)
-    return isSame ? [] : [old.cluster.name]
+    return now !== undefined && isSameLogin(old.credential, now.credential) ? [] : [old.cluster.name]
   })
 
 /** Renews in the background and hands out what is good. */

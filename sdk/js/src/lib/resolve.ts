@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { type FieldError, SwitchboardError, SwitchboardProblem } from '../errors.ts'
 import { type Answer, parseAnswer } from './answer.ts'
+import type { ReadSecrets } from './read-secrets.ts'
 import { retryAfterMs } from './retry-after.ts'
 
 export type ResolveDeps = {
@@ -11,6 +12,7 @@ export type ResolveDeps = {
   readonly fetch: typeof globalThis.fetch
   readonly clock: Clock
   readonly timeoutMs: number
+  readonly readSecrets?: ReadSecrets
 }
 
 /** The lease to renew and, when settings may stay as they are, the ETag they came with. */
@@ -90,7 +92,7 @@ const problemOf = (response: Response, body: unknown, token: string, now: Date):
 }
 
 /** One attempt to resolve; the caller decides about the next. */
-export const createResolve = ({ url, token, intent, fetch, clock, timeoutMs }: ResolveDeps): Resolve => {
+export const createResolve = ({ url, token, intent, fetch, clock, timeoutMs, readSecrets }: ResolveDeps): Resolve => {
   const readToken = async (): Promise<string> => {
     let value: unknown
     try {
@@ -143,6 +145,7 @@ export const createResolve = ({ url, token, intent, fetch, clock, timeoutMs }: R
   return async (renewal, signal) => {
     const timeout = new AbortController()
     const cancelTimeout = clock.schedule(timeoutMs, () => timeout.abort())
+    let isReading = false
     const either = AbortSignal.any([signal, timeout.signal])
     // the function that gives the workload token knows no signal and may never answer
     const aborted = new Promise<never>((_, reject) => {
@@ -150,10 +153,17 @@ export const createResolve = ({ url, token, intent, fetch, clock, timeoutMs }: R
     })
     try {
       either.throwIfAborted()
-      return await Promise.race([exchange(renewal, either), aborted])
+      const resolved = await Promise.race([exchange(renewal, either), aborted])
+      if (resolved.answer === undefined || readSecrets === undefined) return resolved
+      isReading = true
+      return { ...resolved, answer: await Promise.race([readSecrets(resolved.answer), aborted]) }
     } catch (cause) {
       if (cause instanceof SwitchboardError || cause instanceof SwitchboardProblem) throw cause
       if (signal.aborted) throw new SwitchboardError('lease_closed', 'the lease was closed', { cause: signal.reason })
+      if (timeout.signal.aborted && isReading)
+        throw new SwitchboardError('secret_unavailable', `\`readSecret\` did not answer within \`${timeoutMs}\` ms`, {
+          retryable: true,
+        })
       if (timeout.signal.aborted)
         throw new SwitchboardError('request_timeout', `no answer from \`${url.origin}\` within \`${timeoutMs}\` ms`, {
           retryable: true,
