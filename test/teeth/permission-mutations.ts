@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Mutation } from './mutations.ts'
+import type { Mutation } from './mutation.ts'
 import type { Edit } from './working-copy.ts'
 
 const tests = ['test/infra/permissions.test.ts']
