@@ -1,8 +1,8 @@
-import { generateKeyPair, SignJWT } from 'jose'
 import { builtInProfiles, type Profile } from '../shared/domain/profile.ts'
 import { renderJavaProperties, renderLibrdkafka, type TokenSource } from '../shared/http/client-file.ts'
 import type { ConnectionSettings } from '../shared/http/connection.ts'
 import type { Figure } from './figure.ts'
+import { joseSign } from './jose-sign.ts'
 import { type Batch, interleave, median, medianRatio } from './measure.ts'
 
 const times = 256
@@ -41,7 +41,6 @@ const renders = (render: (settings: ConnectionSettings) => string): Batch => {
 }
 
 export const measure = async (): Promise<readonly Figure[]> => {
-  const { privateKey } = await generateKeyPair('ES256')
   const source: TokenSource = {
     kind: 'client_credentials',
     tokenEndpointUrl: 'https://switchboard.acme.com/v1/token?instance=orders-api-7f9c',
@@ -51,15 +50,7 @@ export const measure = async (): Promise<readonly Figure[]> => {
   }
   const cpu = await interleave(
     {
-      sign: {
-        times: 16,
-        run: async () => {
-          for (let count = 0; count < 16; count++)
-            await new SignJWT({ sub: 'sb.service', lease: 'lease_00000000000000000000000000000000' })
-              .setProtectedHeader({ alg: 'ES256', kid: 'key', typ: 'JWT' })
-              .sign(privateKey)
-        },
-      },
+      sign: await joseSign(),
       java: renders((settings) => renderJavaProperties(settings, source)),
       librdkafka: renders((settings) => JSON.stringify(renderLibrdkafka(settings, source))),
     },

@@ -1,10 +1,10 @@
-import { generateKeyPair, SignJWT } from 'jose'
 import { decide } from '../shared/domain/decide.ts'
 import { compileDirectory, type Directory } from '../shared/domain/directory.ts'
 import { type Intent, parseIntent } from '../shared/domain/intent.ts'
 import type { Policy } from '../shared/domain/policy.ts'
 import type { Principal } from '../shared/domain/principal.ts'
 import type { Figure } from './figure.ts'
+import { joseSign } from './jose-sign.ts'
 import { type Batch, interleave, median, medianRatio } from './measure.ts'
 import { branchingShape, type Caller, labelShape, randomShape, type Shape, wildcardShape } from './policies.ts'
 
@@ -56,16 +56,7 @@ const rounds = 61
 const warmUp = 20
 
 export const measure = async (): Promise<readonly Figure[]> => {
-  const { privateKey } = await generateKeyPair('ES256')
-  const sign: Batch = {
-    times: 16,
-    run: async () => {
-      for (let count = 0; count < 16; count++)
-        await new SignJWT({ sub: 'sb.service', lease: 'lease_00000000000000000000000000000000' })
-          .setProtectedHeader({ alg: 'ES256', kid: 'key', typ: 'JWT' })
-          .sign(privateKey)
-    },
-  }
+  const sign = await joseSign()
   const figures: Figure[] = []
   for (const [name, shapeOf] of Object.entries(shapes)) {
     const few = shapeOf(small)

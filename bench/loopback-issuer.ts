@@ -14,11 +14,12 @@ export type LoopbackIssuer = {
 
 const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-export const startLoopbackIssuer = async (): Promise<LoopbackIssuer> => {
+/** @param keysPath where its keys are read */
+export const startLoopbackIssuer = async (keysPath = '/jwks.json'): Promise<LoopbackIssuer> => {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'bench', alg: 'ES256', use: 'sig' }
   const server = createServer((request, response) => {
-    const body = request.url === '/jwks.json' ? { keys: [jwk] } : { issuer, jwks_uri: `${issuer}/jwks.json` }
+    const body = request.url === keysPath ? { keys: [jwk] } : { issuer, jwks_uri: `${issuer}${keysPath}` }
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

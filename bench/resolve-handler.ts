@@ -75,7 +75,7 @@ export const startResolveHandler = async (
   const signingKeys = async () => keys
   const storedCredentials = createStoredCredentials({
     credentials: createMemoryCredentialStore(),
-    slotSecrets: { read: async () => ({}) },
+    secretsOf: () => ({ read: async () => undefined, locate: async () => undefined }),
     queue: { send: async () => {} },
     telemetry,
   })

@@ -1,6 +1,7 @@
-import { generateKeyPair, jwtVerify, SignJWT } from 'jose'
+import { jwtVerify } from 'jose'
 import { createMemoryLeaseStore } from '../shared/store/memory.ts'
 import type { Figure } from './figure.ts'
+import { joseSign } from './jose-sign.ts'
 import { startLoopbackIssuer } from './loopback-issuer.ts'
 import { interleave, median, medianRatio } from './measure.ts'
 import {
@@ -53,15 +54,9 @@ export const measure = async (): Promise<readonly Figure[]> => {
     if (statusCode !== status) throw new Error(`resolve answered \`${statusCode}\`, expected \`${status}\``)
   }
 
-  const { privateKey } = await generateKeyPair('ES256')
   const cpu = await interleave(
     {
-      sign: {
-        run: () =>
-          new SignJWT({ sub: 'sb.service', lease: 'lease_00000000000000000000000000000000' })
-            .setProtectedHeader({ alg: 'ES256', kid: 'key', typ: 'JWT' })
-            .sign(privateKey),
-      },
+      sign: await joseSign(1),
       verify: {
         run: (round) =>
           jwtVerify(at(strangers, round), issuer.publicKey, { issuer: issuer.issuer, audience: 'switchboard' }),
