@@ -1,0 +1,71 @@
+import type { Account } from './ledger.ts'
+
+/** One thing that was counted, and whether it is as it must be. */
+export type Measure = {
+  readonly part: string
+  readonly name: string
+  readonly value: string
+  readonly isRight: boolean
+}
+
+/** Everything that was counted. */
+export type Outcome = { readonly measures: readonly Measure[]; readonly totals: Readonly<Record<string, number>> }
+
+const count = (value: number): string => value.toLocaleString('en')
+
+/** A number that must be 0. */
+export const none = (part: string, name: string, found: number | readonly string[]): Measure => {
+  const size = typeof found === 'number' ? found : found.length
+  const first = typeof found === 'number' || size === 0 ? '' : `: ${found[0]}`
+  return { part, name, value: `${count(size)}${first}`, isRight: size === 0 }
+}
+
+/** A number that must be so big. */
+export const atLeast = (part: string, name: string, found: number, wanted: number): Measure => ({
+  part,
+  name,
+  value: `${count(found)} (${count(wanted)} wanted)`,
+  isRight: found >= wanted,
+})
+
+/** A number that must not be bigger. */
+export const atMost = (part: string, name: string, found: number, allowed: number, unit = ''): Measure => ({
+  part,
+  name,
+  value: `${count(found)}${unit} (at most ${count(allowed)}${unit})`,
+  isRight: found <= allowed,
+})
+
+/** What must hold of the numbered records of a producer, through so many new clients. */
+export const recordMeasures = (
+  part: string,
+  { acknowledged, lost, duplicates, readAgain, uncommitted, errors }: Account,
+  { rebuilds, wanted }: { readonly rebuilds: readonly number[]; readonly wanted: number },
+): readonly Measure[] => [
+  atLeast(part, 'rotations that its clients went through', Math.min(...rebuilds), wanted),
+  atLeast(part, 'records acknowledged', acknowledged, 100),
+  none(part, 'acknowledged and never read', lost.length),
+  none(part, 'in the topic twice', duplicates),
+  // a group is divided anew when a member comes and when one goes
+  atMost(part, 'read again', readAgain, 2 * uncommitted * rebuilds.reduce((sum, each) => sum + each + 1, 0)),
+  none(part, 'errors of the application', errors),
+]
+
+const widthOf = (measures: readonly Measure[], key: 'part' | 'name'): number =>
+  Math.max(...measures.map((measure) => measure[key].length))
+
+/** A line for each measure; what is wrong begins with a cross. */
+export const renderTable = ({ measures }: Outcome): readonly string[] => {
+  const [part, name] = [widthOf(measures, 'part'), widthOf(measures, 'name')]
+  return measures.map((each) =>
+    `${each.isRight ? '✔' : '✖'} ${each.part.padEnd(part)}  ${each.name.padEnd(name)}  ${each.value}`.trimEnd(),
+  )
+}
+
+export const wrongIn = ({ measures }: Outcome): readonly Measure[] => measures.filter(({ isRight }) => !isRight)
+
+/** The whole in one line of counts. */
+export const renderLine = (outcome: Outcome): string => {
+  const counts = Object.entries(outcome.totals).map(([name, value]) => `${count(value)} ${name}`)
+  return `rotation: ${[...counts, `${count(wrongIn(outcome).length)} of ${count(outcome.measures.length)} measures wrong`].join(', ')}`
+}

@@ -1,0 +1,97 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  CloudWatchLogsClient,
+  paginateDescribeLogGroups,
+  paginateFilterLogEvents,
+} from '@aws-sdk/client-cloudwatch-logs'
+import { Producer, stringSerializers } from '@platformatic/kafka'
+import { platformatic } from '@switchboard-kafka/client/platformatic'
+import type { StackState } from '../../state.ts'
+import { openDemoLease } from './load.ts'
+import type { Operator } from './operator.ts'
+import { until } from './until.ts'
+
+/** What a revocation did to a connection that was in use. */
+export type Revocation = {
+  /** From the function's taking the message until the first refusal. */
+  readonly afterTakenMs: number
+  /** From the start of the command until the first refusal. */
+  readonly afterCommandMs: number
+  /** Connections that the client made meanwhile: with one it would be no live connection that was refused. */
+  readonly reconnects: number
+}
+
+/** When rotate took the message in hand, by its own log. */
+const takenAt = async (principal: string, cluster: string, since: number, { settings }: Operator): Promise<number> => {
+  const client = new CloudWatchLogsClient(settings)
+  const taken: number[] = []
+  for await (const { logGroups = [] } of paginateDescribeLogGroups({ client }, {}))
+    for (const { logGroupName = '' } of logGroups.filter(({ logGroupName: name = '' }) => name.includes('Rotate')))
+      for await (const { events = [] } of paginateFilterLogEvents({ client }, { logGroupName, startTime: since }))
+        for (const { message = '' } of events) {
+          if (!message.includes('"access revoked"') || !message.includes(principal)) continue
+          const line: { timestamp: string; milliseconds: number; cluster: string } = JSON.parse(message)
+          const at = new Date(line.timestamp).getTime() - line.milliseconds
+          if (line.cluster === cluster && at >= since) taken.push(at)
+        }
+  return Math.min(...taken)
+}
+
+const isRefusal = (error: unknown): boolean =>
+  error instanceof Error &&
+  (('apiId' in error && error.apiId === 'TOPIC_AUTHORIZATION_FAILED') ||
+    [error.cause, ...(error instanceof AggregateError ? error.errors : [])].some(isRefusal))
+
+/** Revokes a principal whose producer is connected and sends without a pause. */
+export const revokeUnderLoad = async (
+  state: StackState,
+  { principal, channel }: { readonly principal: string; readonly channel: string },
+  operator: Operator,
+  signal: AbortSignal,
+): Promise<Revocation> => {
+  const lease = await openDemoLease({ state, principal }, { produce: [channel] })
+  const kafka = platformatic(lease.connection())
+  const release = lease.hold(lease.connection())
+  const producer = new Producer({ ...kafka.producer, retries: 0, idempotent: false, serializers: stringSerializers })
+  const topic = kafka.topic(channel)
+  let connections = 0
+  let sent = 0
+  let refusedAt: number | undefined
+  let isStopped = false
+  producer.on('client:broker:connect', () => {
+    connections += 1
+  })
+  const loop = (async () => {
+    while (!isStopped) {
+      try {
+        await producer.send({ messages: [{ topic, key: principal, value: String(sent) }] })
+        sent += 1
+      } catch (error) {
+        if (isRefusal(error)) refusedAt ??= Date.now()
+      }
+      await delay(5)
+    }
+  })()
+  try {
+    await until('records of the one who is revoked', () => sent > 20, { timeoutMs: 30_000, signal })
+    const before = connections
+    const startedAt = Date.now()
+    await operator.command('revoke', principal)
+    await until('a refusal', () => refusedAt !== undefined, { timeoutMs: 30_000, signal })
+    let taken = Number.POSITIVE_INFINITY
+    const isLogged = async (): Promise<boolean> => {
+      taken = await takenAt(principal, 'payments', startedAt, operator)
+      return Number.isFinite(taken)
+    }
+    await until('a line of rotate about it', isLogged, { timeoutMs: 30_000, signal, everyMs: 250 })
+    const refused = refusedAt ?? Number.POSITIVE_INFINITY
+    return { afterTakenMs: refused - taken, afterCommandMs: refused - startedAt, reconnects: connections - before }
+  } finally {
+    isStopped = true
+    await loop
+    await producer.close()
+    release()
+    lease.close()
+    await operator.command('restore', principal)
+  }
+}
