@@ -192,18 +192,21 @@ const isFree = (port: number): Promise<boolean> =>
   })
 
 // Below what Linux and macOS take for outgoing connections, so that no client's own port lands on one of them between
-// here and the moment the server binds.
+// here and the moment the server binds. They are given in turn, so that nobody in this process gets one twice before it
+// is bound, and from a random one on, so that two processes hardly ever meet.
 const lowestPort = 20_000
 const portCount = 12_000
+let nextPort = Math.floor(Math.random() * portCount)
 
-/** Distinct loopback ports that nobody listens on. */
+/** Distinct loopback ports that nobody listens on, and that no other call was given. */
 export const freePorts = async (count: number): Promise<number[]> => {
-  const ports = new Set<number>()
-  while (ports.size < count) {
-    const port = lowestPort + Math.floor(Math.random() * portCount)
-    if (await isFree(port)) ports.add(port)
+  const ports: number[] = []
+  while (ports.length < count) {
+    const port = lowestPort + nextPort
+    nextPort = (nextPort + 1) % portCount
+    if (await isFree(port)) ports.push(port)
   }
-  return [...ports]
+  return ports
 }
 
 export const javaCommand = (): string => {
