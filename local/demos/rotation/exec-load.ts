@@ -37,7 +37,8 @@ export const startUnderExec = async (options: LoadOptions): Promise<Load> => {
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     complaints.push(...chunk.split('\n').filter((line) => line !== ''))
   })
-  const restarts = (): number => complaints.filter((line) => line.includes('the command is restarted')).length
+  // the program says so when it can be ended: before, a Python that is asked to end has no time to send what it has
+  const restarts = (): number => complaints.filter((line) => line.startsWith('begins with')).length - 1
   return {
     rebuilds: restarts,
     stop: async () => {

@@ -39,6 +39,7 @@ def delivered(error, message):
 
 signal.signal(signal.SIGTERM, stop)
 producer = Producer({**config, 'error_cb': lambda error: complain(f'error {error}')})
+complain(f'begins with {number}')
 while running:
     producer.produce(os.environ['SWITCHBOARD_TOPIC'], str(number), on_delivery=delivered)
     number += 1

@@ -62,7 +62,8 @@ export const revokeUnderLoad = async (
     connections += 1
   })
   const loop = (async () => {
-    while (!isStopped) {
+    // once refused it is over: trying on, it would log in again when its user is gone, and count as one who was refused that
+    while (!isStopped && refusedAt === undefined) {
       try {
         await producer.send({ messages: [{ topic, key: principal, value: String(sent) }] })
         sent += 1
@@ -71,6 +72,7 @@ export const revokeUnderLoad = async (
       }
       await delay(5)
     }
+    await producer.close()
   })()
   try {
     await until('records of the one who is revoked', () => sent > 20, { timeoutMs: 30_000, signal })
@@ -89,7 +91,6 @@ export const revokeUnderLoad = async (
   } finally {
     isStopped = true
     await loop
-    await producer.close()
     release()
     lease.close()
     await operator.command('restore', principal)
