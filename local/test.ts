@@ -108,22 +108,24 @@ const runOffline = async (context: Context): Promise<readonly TestCount[]> => [
   await runProjects(context, ['unit', 'sdk', 'infra'], {}),
 ]
 
-/** Projects on a stack of their own. */
+/** Groups of projects on a stack of their own, side by side. */
 const runOnStack = async (
   context: Context,
-  projects: readonly string[],
+  groups: readonly (readonly string[])[],
   stack: { readonly runDirectory: string; readonly maxReauthMs: number; readonly signingKeys?: typeof signingKeys },
 ): Promise<readonly TestCount[]> => {
   const { terminal, signal } = context
   try {
     const state = await bringUp(terminal, { ...stack, signal })
-    const count = await runProjects(context, projects, testEnvironment(state))
+    const count = sum(
+      await Promise.all(groups.map((projects) => runProjects(context, projects, testEnvironment(state)))),
+    )
     const seen = count.failed > 0 ? [`the logs of its stack: ${state.logDirectory}`] : []
     return [{ ...count, failures: [...count.failures, ...seen] }]
   } catch (error) {
     signal.throwIfAborted()
     reportFailure(terminal, error)
-    return [{ passed: 0, failed: 1, failures: [`${projects.join(', ')}: its stack did not come up`] }]
+    return [{ passed: 0, failed: 1, failures: [`${groups.flat().join(', ')}: its stack did not come up`] }]
   }
 }
 
@@ -131,8 +133,8 @@ const runOnStack = async (
 const runEndToEnd = async (context: Context): Promise<readonly TestCount[]> => {
   // the clients need no stack, but what it was made of: jars and Python packages
   const counts = await Promise.all([
-    runOnStack(context, ['clients', 'e2e'], { runDirectory: testFolder, maxReauthMs }),
-    runOnStack(context, ['rotation'], {
+    runOnStack(context, [['clients', 'e2e'], ['contracts']], { runDirectory: testFolder, maxReauthMs }),
+    runOnStack(context, [['rotation']], {
       runDirectory: rotationTestFolder,
       maxReauthMs: rotationMaxReauthMs,
       signingKeys,

@@ -97,7 +97,7 @@ test('a producer sends through renewals and re-authentication without one error'
       await Promise.all(Array.from({ length: 5 }, () => producer.send({ messages })))
       await delay(20)
     }
-    expect(lease.connection().token()).not.toBe(first)
+    expect(await lease.connection().token()).not.toBe(first)
   } finally {
     await producer.close()
     lease.close()

@@ -16,6 +16,7 @@ import { platformatic } from '@switchboard-kafka/client/platformatic'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Document, parseDocument } from 'yaml'
 import type { CredentialReport } from '../../cli/credentials.ts'
+import { revocationLimits } from '../../local/demos/rotation/revocation.ts'
 import { awsEnvironment, trustAuthority } from '../../local/emulator.ts'
 import { mintWorkloadToken } from '../../local/issuer.ts'
 import { nodeFile, root } from '../../local/paths.ts'
@@ -200,14 +201,15 @@ test('a producer under load is refused on its live connection at once, its neigh
   const calmBefore = calm.attempts.length
   expect(out.attempts.every(({ refusedBy }) => refusedBy === undefined)).toBe(true)
 
+  const limits = await revocationLimits(() => command('revoked'))
   const startedAt = Date.now()
   const told = await command('revoke', thief)
 
   const refused = out.attempts.find(({ refusedBy }) => refusedBy !== undefined)
   const taken = await until(() => takenAfter(thief, startedAt, 'revoked'), Number.isFinite, 'a line of rotate')
   expect(refused?.refusedBy).toBe('TOPIC_AUTHORIZATION_FAILED')
-  expect((refused?.at ?? 0) - taken).toBeLessThan(1_000)
-  expect((refused?.at ?? 0) - startedAt).toBeLessThan(5_000)
+  expect((refused?.at ?? 0) - taken).toBeLessThanOrEqual(limits.afterTakenMs)
+  expect((refused?.at ?? 0) - startedAt).toBeLessThanOrEqual(limits.afterCommandMs)
   expect(connections).toBeGreaterThan(0)
   expect(out.connections()).toBe(connections)
   expect(told).toMatch(new RegExp(`^\`${thief}\` is revoked: new requests are refused within 5 s`))
@@ -375,14 +377,15 @@ test('a producer is refused as fast while its cluster rotates the credentials of
   const before = await progress()
   await until(progress, (now) => now > before, 'the rotation of the others', 120_000)
 
+  const limits = await revocationLimits(() => command('revoked'))
   const startedAt = Date.now()
   const told = await command('revoke', thief, '--wait', '200')
 
   const taken = await until(() => takenAfter(thief, startedAt, 'revoked'), Number.isFinite, 'a line of rotate')
   const refused = out.attempts.find(({ at, refusedBy }) => at >= startedAt && refusedBy !== undefined)
   expect(refused?.refusedBy).toBe('TOPIC_AUTHORIZATION_FAILED')
-  expect((refused?.at ?? 0) - taken).toBeLessThan(1_000)
-  expect((refused?.at ?? 0) - startedAt).toBeLessThan(5_000)
+  expect((refused?.at ?? 0) - taken).toBeLessThanOrEqual(limits.afterTakenMs)
+  expect((refused?.at ?? 0) - startedAt).toBeLessThanOrEqual(limits.afterCommandMs)
   expect(told).toMatch(/payments: access gone, also for live connections, after \d\.\d s/)
   // what stands behind the others came later, and they were at it before and after; a run is logged when it ends
   const behind = await until(

@@ -37,6 +37,7 @@ const reportSchema = z.object({
 const projectOf = (path: string): string => {
   if (path.startsWith('sdk/')) return 'sdk'
   if (path.startsWith('test/infra')) return 'infra'
+  if (path.startsWith('test/contracts')) return 'contracts'
   return needsStack(path) ? 'e2e' : 'unit'
 }
 
@@ -48,7 +49,7 @@ const groups = (paths: readonly string[]): readonly (readonly [string, readonly 
     const own = paths.filter((path) => projectOf(path) === project)
     return own.length === 0 ? [] : [[project, own] as const]
   }),
-  ...paths.filter(needsStack).map((path) => ['e2e', [path]] as const),
+  ...paths.filter(needsStack).map((path) => [projectOf(path), [path]] as const),
 ]
 
 // A module that does not even load fails every test of it, which proves nothing about the tests.
