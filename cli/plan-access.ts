@@ -1,7 +1,8 @@
 import { type AccessSubject, type Acl, aclKey, compareAccess, computeAccess } from '../shared/domain/access.ts'
 import type { Directory } from '../shared/domain/directory.ts'
 import { isExpired, isHeldBy } from '../shared/domain/grant.ts'
-import { computeQuota, isSameQuota, type Quota, quotaRates } from '../shared/domain/quota.ts'
+import { computeQuota } from '../shared/domain/granted-quota.ts'
+import { isSameQuota, type Quota, quotaRates } from '../shared/domain/quota.ts'
 import type { AppliedAccess } from '../shared/store/access-store.ts'
 
 /** What an apply would have rotate do for one principal on one cluster. */

@@ -1,4 +1,4 @@
-import type { RotationOverrides } from './provider-clock.ts'
+import type { ProviderClock, RotationPolicy } from './rotation.ts'
 
 /** How a credential is made; the mechanism on the wire follows from it. `jwt`: minted; `scram`: stored, in two slots. */
 export type CredentialKind = 'jwt' | 'scram'
@@ -12,6 +12,9 @@ export type Listener = {
   readonly bootstrap: string
   readonly security: SecurityProtocol
 }
+
+/** What a policy says about the stored credentials of a cluster; what it leaves out is the provider's own. */
+export type RotationOverrides = Partial<RotationPolicy> & { readonly clock?: Partial<ProviderClock> | undefined }
 
 type AnyCluster = {
   readonly name: string

@@ -14,14 +14,13 @@ import {
   indicesMeeting,
   meetsSome,
 } from './channel-trie.ts'
-import type { Cluster, Listener } from './cluster.ts'
+import type { Cluster, Listener, RotationOverrides } from './cluster.ts'
 import { type Action, type Grant, isExpired, parseNamePattern } from './grant.ts'
 import type { IdentityRule } from './identity.ts'
 import type { Policy, PolicyIssue } from './policy.ts'
 import { durationSeconds, untilDate } from './policy-times.ts'
 import { hasLabels, type Principal } from './principal.ts'
 import { builtInProfiles, type Profile } from './profile.ts'
-import type { RotationOverrides } from './provider-clock.ts'
 import { publishedRoute } from './published-route.ts'
 import type { Route } from './route.ts'
 import { noTopic, parseTopicTemplate, renderTopic, unusedCaptures } from './topic.ts'

@@ -38,9 +38,6 @@ export const secretWritesPerSecond = 40
 
 export const defaultRotation: RotationPolicy = { everySeconds: 30 * day, stuckAfter: 5, maxDrainSeconds: 30 * day }
 
-/** What a policy says about the stored credentials of a cluster; what it leaves out is the provider's own. */
-export type RotationOverrides = Partial<RotationPolicy> & { readonly clock?: Partial<ProviderClock> | undefined }
-
 /** @param of the credential's cluster; undefined when no policy has it any more */
 export const rotationContext = (
   { cluster, principal }: Pick<Credential, 'cluster' | 'principal'>,

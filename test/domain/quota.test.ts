@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { computeQuota } from '../../shared/domain/granted-quota.ts'
 import type { Policy } from '../../shared/domain/policy.ts'
 import { policySchema } from '../../shared/domain/policy.ts'
-import { computeQuota, mergeQuota } from '../../shared/domain/quota.ts'
+import { mergeQuota } from '../../shared/domain/quota.ts'
 import { aCluster, aDirectory, aPolicy, now } from '../fixtures/policies.ts'
 
 type Grant = Policy['grants'][number]
