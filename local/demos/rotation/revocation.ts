@@ -35,7 +35,7 @@ export const revocationLimits = async (read: () => Promise<unknown>): Promise<Re
   return { afterTakenMs: readingMs, afterCommandMs: 5 * readingMs }
 }
 
-/** When rotate took the message in hand, by its own log. */
+/** When rotate took the first message that could do it in hand, by its own log: of two queues each has one. */
 const takenAt = async (principal: string, cluster: string, since: number, { settings }: Operator): Promise<number> => {
   const client = new CloudWatchLogsClient(settings)
   const taken: number[] = []
@@ -43,7 +43,7 @@ const takenAt = async (principal: string, cluster: string, since: number, { sett
     for (const { logGroupName = '' } of logGroups.filter(({ logGroupName: name = '' }) => name.includes('Rotate')))
       for await (const { events = [] } of paginateFilterLogEvents({ client }, { logGroupName, startTime: since }))
         for (const { message = '' } of events) {
-          if (!message.includes('"access revoked"') || !message.includes(principal)) continue
+          if (!/"access (revoked|applied)"/.test(message) || !message.includes(principal)) continue
           const line: { timestamp: string; milliseconds: number; cluster: string } = JSON.parse(message)
           const at = new Date(line.timestamp).getTime() - line.milliseconds
           if (line.cluster === cluster && at >= since) taken.push(at)
