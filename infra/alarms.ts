@@ -12,6 +12,9 @@ export type AlarmsProps = {
   readonly queue: IQueue
   readonly deadLetters: IQueue
   readonly revocations: IQueue
+  readonly crawlDeadLetters: IQueue
+  /** How long from one crawl to the next. */
+  readonly crawlEvery: Duration
   /** Told when an alarm goes off and when it is over. */
   readonly topic?: ITopic | undefined
 }
@@ -32,13 +35,18 @@ const minute = Duration.minutes(1)
 const quarter = Duration.minutes(15)
 
 /** A metric of our own; shared/telemetry.ts has their names. */
-const ours = (service: 'resolve' | 'rotate', metricName: string, period: Duration, statistic = Stats.SUM): Metric =>
-  new Metric({ namespace: 'Switchboard', metricName, dimensionsMap: { service }, period, statistic })
+const ours = (
+  service: 'resolve' | 'rotate' | 'crawl',
+  metricName: string,
+  period: Duration,
+  statistic = Stats.SUM,
+): Metric => new Metric({ namespace: 'Switchboard', metricName, dimensionsMap: { service }, period, statistic })
 
 /** What somebody has to know of. docs/operations.md has a runbook for each, under the name that it has here. */
 export class Alarms extends Construct {
-  constructor(scope: Construct, id: string, { resolve, rotate, queue, deadLetters, revocations, topic }: AlarmsProps) {
+  constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id)
+    const { resolve, rotate, queue, deadLetters, revocations, crawlDeadLetters, crawlEvery, topic } = props
     const rules: Readonly<Record<string, Rule>> = {
       DeadLetters: {
         means: 'Rotate gave up messages: access or credentials of somebody are not as the policy says',
@@ -136,6 +144,42 @@ export class Alarms extends Construct {
         metric: ours('rotate', 'CredentialsStuck', Duration.hours(1), Stats.SAMPLE_COUNT),
         operator: ComparisonOperator.LESS_THAN_THRESHOLD,
         threshold: 1,
+        missing: TreatMissingData.BREACHING,
+      },
+      CrawlDeadLetters: {
+        means: 'Crawl gave up messages: the inventory lacks what they were for until the next crawl',
+        metric: crawlDeadLetters.metricApproximateNumberOfMessagesVisible({ period: minute, statistic: Stats.MAXIMUM }),
+        threshold: 1,
+      },
+      ClustersFailing: {
+        means: 'Clusters could not be looked at twice in a row; what is known of them grows old',
+        metric: ours('crawl', 'ClustersFailing', crawlEvery, Stats.MAXIMUM),
+        threshold: 1,
+        of: 2,
+        outOf: 2,
+        missing: TreatMissingData.IGNORE,
+      },
+      SourcesFailing: {
+        means: 'Accounts, regions or environments could not be listed twice in a row; new clusters there are not seen',
+        metric: ours('crawl', 'SourcesFailing', crawlEvery, Stats.MAXIMUM),
+        threshold: 1,
+        of: 2,
+        outOf: 2,
+        missing: TreatMissingData.IGNORE,
+      },
+      FactsWithheld: {
+        means:
+          'So many listeners of a cluster are gone that clients are not told where it is now until somebody says so',
+        metric: ours('crawl', 'FactsWithheld', crawlEvery),
+        threshold: 1,
+      },
+      CrawlMissing: {
+        means: 'Nobody has asked for a crawl for two of its intervals: the inventory grows old',
+        metric: ours('crawl', 'Crawled', crawlEvery),
+        operator: ComparisonOperator.LESS_THAN_THRESHOLD,
+        threshold: 1,
+        of: 2,
+        outOf: 2,
         missing: TreatMissingData.BREACHING,
       },
     }

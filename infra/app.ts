@@ -15,10 +15,12 @@ Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
 const issuerUrl: string | undefined = app.node.tryGetContext('issuerUrl')
 const signingKeys: string | undefined = app.node.tryGetContext('signingKeys')
 const mskClusters: string | undefined = app.node.tryGetContext('mskClusters')
+const confluentUrl: string | undefined = app.node.tryGetContext('confluentUrl')
 const stack = new Stack(app, 'Switchboard', { description: 'Switchboard: a serverless access layer for Kafka' })
 new Switchboard(stack, 'Switchboard', {
   development: contextFlag('development'),
   ...(issuerUrl === undefined ? {} : { issuerUrl }),
   ...(signingKeys === undefined ? {} : { signingKeys: JSON.parse(signingKeys) }),
+  ...(confluentUrl === undefined ? {} : { confluentUrl }),
   ...(mskClusters === undefined ? {} : { mskClusters: mskClusters.split(',') }),
 })

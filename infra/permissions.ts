@@ -1,6 +1,6 @@
 import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 
-type Condition = Readonly<Record<string, Readonly<Record<string, string>>>>
+type Condition = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>
 
 /**
  * Gives exactly these actions on exactly this resource. The `grantX` methods of CDK give bundles that are wider than

@@ -1,6 +1,6 @@
 import { Duration, Validations } from 'aws-cdk-lib'
 import { EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda'
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
+import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { allow } from './permissions.ts'
 
@@ -9,32 +9,46 @@ export type WorkQueueProps = {
   readonly consumerTimeout: Duration
 }
 
+const safe = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true }
+
+const hiddenFor = ({ consumerTimeout }: WorkQueueProps): Duration => Duration.seconds(6 * consumerTimeout.toSeconds())
+
 /** What must happen now, in order within a group (a cluster, the signing keys), one worker per group at a time. */
 export class WorkQueue extends Construct {
   readonly queue: Queue
   readonly deadLetters: Queue
-  /**
-   * Without order and with workers of its own: neither what a cluster has to do already, nor how much the others have,
-   * nor the rest of a batch holds up a revocation.
-   */
-  readonly revocations: Queue
 
-  constructor(scope: Construct, id: string, { consumerTimeout }: WorkQueueProps) {
+  constructor(scope: Construct, id: string, props: WorkQueueProps) {
     super(scope, id)
-    const safe = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true }
-    const visibilityTimeout = Duration.seconds(6 * consumerTimeout.toSeconds())
     this.deadLetters = new Queue(this, 'DeadLetters', { ...safe, fifo: true, retentionPeriod: Duration.days(14) })
     this.queue = new Queue(this, 'Queue', {
       ...safe,
       fifo: true,
       // EventBridge Scheduler names no deduplication id; everything else has one of its own, which goes before the content
       contentBasedDeduplication: true,
-      visibilityTimeout,
+      visibilityTimeout: hiddenFor(props),
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: 10 },
     })
+  }
+
+  /** Feeds the function, at most `maxConcurrency` groups at once, with up to `batchSize` messages a time. */
+  feed(consumer: IFunction, maxConcurrency: number, batchSize = 10): void {
+    feedFrom(this, 'Feed', { queue: this.queue, consumer, maxConcurrency, batchSize })
+  }
+}
+
+/**
+ * Without order and with workers of its own: neither what a cluster has to do already, nor how much the others have,
+ * nor the rest of a batch holds up a revocation.
+ */
+export class RotateQueues extends WorkQueue {
+  readonly revocations: Queue
+
+  constructor(scope: Construct, id: string, props: WorkQueueProps) {
+    super(scope, id, props)
     this.revocations = new Queue(this, 'Revocations', {
       ...safe,
-      visibilityTimeout,
+      visibilityTimeout: hiddenFor(props),
       retentionPeriod: Duration.hours(1),
     })
     Validations.of(this.revocations).acknowledge({
@@ -43,22 +57,28 @@ export class WorkQueue extends Construct {
     })
   }
 
-  /** Feeds the function, at most `maxConcurrency` groups at once, and beside these a few batches of revocations. */
-  feed(consumer: IFunction, maxConcurrency: number): void {
-    this.#map('Feed', this.queue, consumer, maxConcurrency)
-    this.#map('RevocationsFeed', this.revocations, consumer, 5)
+  /** Beside the groups, a few batches of revocations at once. */
+  override feed(consumer: IFunction, maxConcurrency: number): void {
+    super.feed(consumer, maxConcurrency)
+    feedFrom(this, 'RevocationsFeed', { queue: this.revocations, consumer, maxConcurrency: 5, batchSize: 10 })
   }
+}
 
-  #map(id: string, { queueArn }: Queue, consumer: IFunction, maxConcurrency: number): void {
-    const mapping = new EventSourceMapping(this, id, {
-      target: consumer,
-      eventSourceArn: queueArn,
-      batchSize: 10,
-      maxConcurrency,
-      reportBatchItemFailures: true,
-    })
-    allow(consumer, queueArn, ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'])
-    // Lambda refuses the mapping while the role cannot read the queue yet
-    if (consumer.role !== undefined) mapping.node.addDependency(consumer.role)
-  }
+type Feed = {
+  readonly queue: IQueue
+  readonly consumer: IFunction
+  readonly maxConcurrency: number
+  readonly batchSize: number
+}
+
+const feedFrom = (scope: Construct, id: string, { queue: { queueArn }, consumer, ...limits }: Feed): void => {
+  const mapping = new EventSourceMapping(scope, id, {
+    target: consumer,
+    eventSourceArn: queueArn,
+    ...limits,
+    reportBatchItemFailures: true,
+  })
+  allow(consumer, queueArn, ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'])
+  // Lambda refuses the mapping while the role cannot read the queue yet
+  if (consumer.role !== undefined) mapping.node.addDependency(consumer.role)
 }

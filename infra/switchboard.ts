@@ -9,11 +9,12 @@ import type { ResolveEnv } from '../functions/resolve/env.ts'
 import type { RotateEnv, SigningKeyTimes } from '../functions/rotate/env.ts'
 import { Alarms } from './alarms.ts'
 import { Api } from './api.ts'
+import { Crawl, checkedCrawlEvery, checkedCrawlRoles } from './crawl.ts'
 import { SwitchboardFunction } from './function.ts'
 import { allowMskUsers } from './msk.ts'
 import { OperatorRole } from './operator-role.ts'
 import { allow } from './permissions.ts'
-import { WorkQueue } from './queue.ts'
+import { RotateQueues } from './queue.ts'
 import { SigningKey } from './signing-key.ts'
 import { SlotSecrets } from './slot-secrets.ts'
 import { Sweep } from './sweep.ts'
@@ -49,6 +50,27 @@ export type SwitchboardProps = {
    * @default - every 90 days, for brokers with Kafka's default of one hour
    */
   readonly signingKeys?: Partial<SigningKeyTimes>
+  /**
+   * Roles of other accounts that crawl may assume there. A policy names them too, as the way to its clusters; but no
+   * operator can send crawl into an account by a policy alone. Each must trust the role of `crawl` and allow what
+   * docs/crawl.md lists.
+   *
+   * @default - none: crawl sees the clusters of this account
+   */
+  readonly crawlRoles?: readonly string[]
+  /**
+   * How often all clusters are looked at, in whole minutes from 5 minutes to a day. Each look is a call per topic of an
+   * MSK cluster.
+   *
+   * @default Duration.hours(1)
+   */
+  readonly crawlEvery?: Duration
+  /**
+   * Where the API of Confluent Cloud answers, for a simulated one: taken in development alone.
+   *
+   * @default 'https://api.confluent.cloud'
+   */
+  readonly confluentUrl?: string
   /**
    * ARNs of the MSK clusters whose SASL/SCRAM users rotate keeps, in this account and region: MSK takes secrets from
    * nowhere else. docs/msk.md
@@ -89,6 +111,8 @@ export class Switchboard extends Construct {
    * admin secret has a key of its own, let it decrypt with that key.
    */
   readonly rotate: IFunction
+  /** The function that looks at clusters. In a VPC it needs what rotate needs, and a way to the control planes. */
+  readonly crawl: IFunction
 
   constructor(scope: Construct, id: string, props: SwitchboardProps = {}) {
     super(scope, id)
@@ -99,11 +123,11 @@ export class Switchboard extends Construct {
     const signingKeyTimes = JSON.stringify(checkedTimes(props.signingKeys ?? {}))
     const issuerUrl = props.issuerUrl === undefined ? api.url : checkedIssuerUrl(props.issuerUrl, development)
     const tables = new Tables(this, 'Tables', { development })
-    const { directory, leases, access, credentials } = tables
+    const { directory, leases, access, credentials, inventory } = tables
     const signingKey = new SigningKey(this, 'SigningKey', { development })
     const slotSecrets = new SlotSecrets(this, 'SlotSecrets', { development })
     const rotateTimeout = Duration.seconds(60)
-    const work = new WorkQueue(this, 'Work', { consumerTimeout: rotateTimeout })
+    const work = new RotateQueues(this, 'Work', { consumerTimeout: rotateTimeout })
 
     const { function: resolve, logs: resolveLogs } = new SwitchboardFunction<ResolveEnv>(this, 'Resolve', {
       ...common,
@@ -202,8 +226,35 @@ export class Switchboard extends Construct {
       reason: 'The policy document, not the deploy, names the clusters; their admin secrets share this prefix.',
     })
 
+    const crawlEvery = checkedCrawlEvery(props.crawlEvery ?? Duration.hours(1))
+    const crawl = new Crawl(this, 'Crawl', {
+      ...common,
+      tables,
+      rotateQueue: work.queue,
+      secrets: clusterSecrets(this),
+      roles: checkedCrawlRoles(props.crawlRoles ?? []),
+      every: crawlEvery,
+      confluentUrl: checkedConfluentUrl(props.confluentUrl, development),
+      vpc,
+    })
+    this.crawl = crawl.function
+    Validations.of(this.crawl.role ?? this.crawl).acknowledge({
+      id: `AwsSolutions::AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/clusters/*]`,
+      reason:
+        'The policy document, not the deploy, names clusters and control planes; their secrets share this prefix.',
+    })
+
     const { queue, deadLetters, revocations } = work
-    new Alarms(this, 'Alarms', { resolve, rotate: this.rotate, queue, deadLetters, revocations, topic: alarmTopic })
+    new Alarms(this, 'Alarms', {
+      resolve,
+      rotate: this.rotate,
+      queue,
+      deadLetters,
+      revocations,
+      crawlDeadLetters: crawl.deadLetters,
+      crawlEvery,
+      topic: alarmTopic,
+    })
 
     const operator = new OperatorRole(this, 'Operator', { operators }).role
     allow(operator, directory.tableArn, [
@@ -228,7 +279,10 @@ export class Switchboard extends Construct {
       allow(operator, group, ['logs:FilterLogEvents'])
     allow(operator, access.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
     for (const { queueArn } of [work.queue, work.revocations]) allow(operator, queueArn, ['sqs:SendMessage'])
-    allow(operator, work.deadLetters.queueArn, ['sqs:ReceiveMessage', 'sqs:DeleteMessage'])
+    for (const { queueArn } of [work.deadLetters, crawl.deadLetters])
+      allow(operator, queueArn, ['sqs:ReceiveMessage', 'sqs:DeleteMessage'])
+    allow(operator, inventory.tableArn, ['dynamodb:GetItem', 'dynamodb:Query'])
+    allow(operator, crawl.queue.queueArn, ['sqs:SendMessage'])
 
     this.#output('ApiUrl', api.url, 'Where the API answers')
     this.#output('IssuerUrl', issuerUrl, 'The issuer of Kafka tokens; brokers trust its JWKS')
@@ -239,6 +293,9 @@ export class Switchboard extends Construct {
     this.#output('QueueUrl', work.queue.queueUrl, 'Work for rotate')
     this.#output('RevocationsUrl', work.revocations.queueUrl, 'Revocations for rotate')
     this.#output('DeadLetterQueueUrl', work.deadLetters.queueUrl, 'Work that rotate could not do')
+    this.#output('InventoryTableName', inventory.tableName, 'What was found')
+    this.#output('CrawlQueueUrl', crawl.queue.queueUrl, 'Work for crawl')
+    this.#output('CrawlDeadLetterQueueUrl', crawl.deadLetters.queueUrl, 'Work that crawl could not do')
     this.#output('OperatorRoleArn', operator.roleArn, 'What the switchboard command acts as')
     this.#output('ResolveLogGroupName', resolveLogs.logGroupName, 'The audit trail')
     this.#output('SigningKeyTimes', signingKeyTimes, 'When the signing keys are replaced')
@@ -286,6 +343,14 @@ const checkedIssuerUrl = (issuerUrl: string, development: boolean): string => {
         'trailing slash, and in development also `http` on a loopback address',
     )
   return issuerUrl
+}
+
+const confluentCloud = 'https://api.confluent.cloud'
+
+/** Crawl sends keys of Confluent Cloud there. */
+const checkedConfluentUrl = (url: string | undefined, development: boolean): string => {
+  if (url !== undefined && !development) throw new Error(`\`confluentUrl\` is \`${url}\`; allowed in development alone`)
+  return url ?? confluentCloud
 }
 
 const loopback = /^(127(\.\d+){3}|localhost|\[::1\])$/

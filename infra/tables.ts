@@ -4,12 +4,13 @@ import { Construct } from 'constructs'
 
 export type TablesProps = { readonly development: boolean }
 
-/** The state that is ours: what is in force, what was handed out, what principals have on their clusters and log in with. */
+/** The state that is ours: what is in force, was handed out and was found, what principals have on clusters and log in with. */
 export class Tables extends Construct {
   readonly directory: TableV2
   readonly leases: TableV2
   readonly access: TableV2
   readonly credentials: TableV2
+  readonly inventory: TableV2
 
   constructor(scope: Construct, id: string, { development }: TablesProps) {
     super(scope, id)
@@ -38,6 +39,13 @@ export class Tables extends Construct {
       ...recoverable,
       partitionKey: { name: 'cluster', type: AttributeType.STRING },
       sortKey: { name: 'principal', type: AttributeType.STRING },
+    })
+    // the next crawl finds what there is now, but not what leases of before were for
+    this.inventory = new TableV2(this, 'Inventory', {
+      ...kept,
+      ...recoverable,
+      partitionKey: { name: 'pk', type: AttributeType.STRING },
+      sortKey: { name: 'sk', type: AttributeType.STRING },
     })
     this.credentials = new TableV2(this, 'Credentials', {
       ...kept,

@@ -22,6 +22,14 @@ export const metricNames = {
   credentialsOverdue: 'CredentialsOverdue',
   activeSlotBroken: 'ActiveSlotBroken',
   oldestCredential: 'OldestCredentialAge',
+  crawled: 'Crawled',
+  clusterCrawled: 'ClusterCrawled',
+  clusterChanged: 'ClusterChanged',
+  clusterCrawlFailed: 'ClusterCrawlFailed',
+  clustersFailing: 'ClustersFailing',
+  sourcesFailing: 'SourcesFailing',
+  factsPublished: 'FactsPublished',
+  factsWithheld: 'FactsWithheld',
 } as const
 
 export type MetricName = (typeof metricNames)[keyof typeof metricNames]
@@ -124,7 +132,10 @@ const embeddedMetrics = (
  * Lines of JSON on standard output, one a fact.
  * @param traceHeader what Lambda says of the invocation's trace, such as `Root=1-5759e988-bd862e3fe1be46a994272793;...`
  */
-export const createTelemetry = (service: 'resolve' | 'rotate', traceHeader: () => string | undefined): Telemetry => {
+export const createTelemetry = (
+  service: 'resolve' | 'rotate' | 'crawl',
+  traceHeader: () => string | undefined,
+): Telemetry => {
   const write = (line: Readonly<Record<string, unknown>>): void => {
     process.stdout.write(`${JSON.stringify(line)}\n`)
   }

@@ -123,6 +123,7 @@ export const refusal = (decision: Extract<Decision, { outcome: 'deny' }>): Switc
         ],
       })
     case 'cluster_quarantined':
+    case 'no_listener_found':
       return new SwitchboardError('unavailable', { reason, retryAfterSeconds: 60 })
     case 'principal_denied':
     case 'denied_on_cluster':

@@ -2,21 +2,21 @@ import type { AclAdmin, UserAcl } from '../../shared/clusters/kafka/acl-admin.ts
 import type { QuotaAdmin } from '../../shared/clusters/kafka/quota-admin.ts'
 import { type Acl, compareAccess, computeAccess, mergeAccess } from '../../shared/domain/access.ts'
 import type { Cluster } from '../../shared/domain/cluster.ts'
-import { compileDirectory, type Directory } from '../../shared/domain/directory.ts'
 import { computeQuota } from '../../shared/domain/granted-quota.ts'
 import { type PrincipalUser, principalUsers } from '../../shared/domain/kafka-users.ts'
 import { isUnlimited, mergeQuota, type Quota } from '../../shared/domain/quota.ts'
-import { isRevokedOn, type Revocation } from '../../shared/domain/revocation.ts'
+import { isRevokedOn } from '../../shared/domain/revocation.ts'
 import type { AccessRequest, AccessStore } from '../../shared/store/access-store.ts'
 import type { CredentialStore } from '../../shared/store/credential-store.ts'
 import type { DirectoryStore } from '../../shared/store/directory-store.ts'
 import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
+import { createInForce } from './in-force.ts'
 
 /** Makes a cluster have exactly the access that these principals must have there. Repeating it changes nothing. */
 export type ApplyAccess = (cluster: string, principals: readonly string[]) => Promise<void>
 
 export type ApplyAccessDeps = {
-  readonly directories: Pick<DirectoryStore, 'readPointer' | 'readPolicy'>
+  readonly directories: Pick<DirectoryStore, 'readPointer' | 'readPolicy' | 'readFacts'>
   readonly access: Pick<AccessStore, 'read' | 'recordApplied'>
   readonly credentials: Pick<CredentialStore, 'read'>
   readonly openAdmin: (cluster: Cluster) => Promise<AclAdmin>
@@ -48,17 +48,7 @@ export const createApplyAccess = ({
   telemetry,
   clock,
 }: ApplyAccessDeps): ApplyAccess => {
-  /** The policy in force, and during an apply the next one too: what either wants must be there. */
-  const readDirectories = async (): Promise<{ directories: readonly Directory[]; denied: readonly Revocation[] }> => {
-    const { policy, next, denied } = await directories.readPointer()
-    const hashes = [...new Set([policy, next].filter((hash) => hash !== undefined))]
-    const compiled = await Promise.all(
-      hashes.map(
-        async (hash) => compileDirectory(await directories.readPolicy(hash), hash, { published: true }).directory,
-      ),
-    )
-    return { directories: compiled, denied }
-  }
+  const inForce = createInForce(directories)
 
   /** A cluster whose grants have no quota needs no right to set one. */
   const limit = async (cluster: Cluster, wanted: readonly Wanted[]): Promise<void> => {
@@ -79,7 +69,7 @@ export const createApplyAccess = ({
   /** @returns those who have to be looked at again, because it was found that they are revoked since */
   const pass = async (clusterName: string, principals: readonly string[]): Promise<readonly string[]> => {
     const now = clock()
-    const { directories: all, denied } = await readDirectories()
+    const { directories: all, denied } = await inForce()
     const cluster = all.findLast((directory) => directory.clusters.has(clusterName))?.clusters.get(clusterName)
     if (cluster === undefined) {
       telemetry.warn('a message names a cluster that no policy has', { cluster: clusterName })

@@ -33,7 +33,10 @@ export const selectAccessPath = (
   const kinds = kindOrder.filter(
     (kind) => cluster.auth.includes(kind) && (caller.family === undefined || familyKinds[caller.family].includes(kind)),
   )
-  const listener = [...reachable(cluster.listeners, caller.network)].sort(encryptedFirst)[0]
-  const kind = kinds[0]
-  return listener === undefined || kind === undefined ? undefined : { listener, kind }
+  const listeners = [...reachable(cluster.listeners, caller.network)].sort(encryptedFirst)
+  for (const kind of kinds) {
+    const listener = listeners.find(({ auth }) => auth === undefined || auth.includes(kind))
+    if (listener !== undefined) return { listener, kind }
+  }
+  return undefined
 }

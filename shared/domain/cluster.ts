@@ -11,6 +11,8 @@ export type Listener = {
   readonly network: string | undefined
   readonly bootstrap: string
   readonly security: SecurityProtocol
+  /** What it takes to log in there; undefined: whatever the cluster takes. */
+  readonly auth?: readonly CredentialKind[] | undefined
 }
 
 /** What a policy says about the stored credentials of a cluster; what it leaves out is the provider's own. */

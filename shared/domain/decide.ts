@@ -49,6 +49,7 @@ export type DenyReason =
   | 'pattern_too_wide'
   | 'cluster_quarantined'
   | 'denied_on_cluster'
+  | 'no_listener_found'
   | 'no_access_path'
   | 'unknown_profile'
 
@@ -158,6 +159,7 @@ export const decide = (
       return { outcome: 'deny', rule: 4, reason: 'cluster_quarantined', pointer: '' }
     if (isRevokedOn(denied, principal.name, name))
       return { outcome: 'deny', rule: 4, reason: 'denied_on_cluster', pointer: '' }
+    if (cluster.listeners.length === 0) return { outcome: 'deny', rule: 5, reason: 'no_listener_found', pointer: '' }
     const path = selectAccessPath(cluster, { network: intent.network, family: intent.client.family })
     if (path === undefined) return { outcome: 'deny', rule: 5, reason: 'no_access_path', pointer: '/network' }
 

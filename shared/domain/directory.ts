@@ -15,6 +15,7 @@ import {
   meetsSome,
 } from './channel-trie.ts'
 import type { Cluster, Listener, RotationOverrides } from './cluster.ts'
+import { type Facts, isLeftToCrawl, noFacts } from './facts.ts'
 import { type Action, type Grant, isExpired, parseNamePattern } from './grant.ts'
 import type { IdentityRule } from './identity.ts'
 import type { Policy, PolicyIssue } from './policy.ts'
@@ -57,8 +58,10 @@ export type Compiled = { readonly directory: Directory; readonly issues: readonl
 
 const createHeld = (): HeldGrants => ({ produce: createChannelTrie(), consume: createChannelTrie(), grants: [] })
 
-const compileListeners = (cluster: Policy['clusters'][string]): readonly Listener[] =>
-  cluster.listeners === undefined
+/** A listener is what the policy says; only where it says nothing, what the crawl found. */
+const compileListeners = (cluster: Policy['clusters'][string], facts: Facts): readonly Listener[] => {
+  if (isLeftToCrawl(cluster)) return facts.clusters[cluster.arn ?? '']?.listeners ?? []
+  return cluster.listeners === undefined
     ? [
         {
           name: 'bootstrap',
@@ -73,6 +76,7 @@ const compileListeners = (cluster: Policy['clusters'][string]): readonly Listene
         bootstrap: listener.bootstrap,
         security: listener.security ?? 'SASL_SSL',
       }))
+}
 
 /** Only what is said: the provider's own times stay where nothing is. */
 const compileRotation = ({ rotation }: Policy['clusters'][string]): RotationOverrides => {
@@ -168,12 +172,13 @@ const waysOf = (channel: ChannelPattern, { topic, topics, shared }: Policy['rout
 /**
  * Policy -> directory. Rules that cannot be compiled are left out of the directory and named in `issues`;
  * only a policy without issues is ever published.
+ * @param options.facts what the crawl found of the clusters that the policy leaves to it
  * @param options.published the policy is in force, so that it was checked: a route is compiled when it is first looked at
  */
 export const compileDirectory = (
   policy: Policy,
   hash: string,
-  { published = false }: { readonly published?: boolean } = {},
+  { published = false, facts = noFacts }: { readonly published?: boolean; readonly facts?: Facts } = {},
 ): Compiled => {
   const issues: PolicyIssue[] = []
   const clusters = new Map<string, Cluster>()
@@ -185,7 +190,7 @@ export const compileDirectory = (
         : { provider: cluster.provider }),
       name,
       auth: cluster.auth,
-      listeners: compileListeners(cluster),
+      listeners: compileListeners(cluster, facts),
       ca: cluster.ca,
       audience: cluster.audience,
       labels: cluster.labels ?? {},

@@ -126,9 +126,11 @@ const cluster = z
     rotation: rotation.optional(),
     quarantined: z.boolean().optional(),
   })
-  .refine((value) => (value.bootstrap === undefined) !== (value.listeners === undefined), {
-    error: () => 'either `bootstrap` or `listeners`',
-  })
+  .refine(
+    ({ provider, bootstrap: one, listeners }) =>
+      (one === undefined) !== (listeners === undefined) || (provider === 'msk' && one === undefined),
+    { error: () => 'either `bootstrap` or `listeners`; of an MSK cluster none, and they are those that a crawl finds' },
+  )
 
 const profile = z.strictObject({
   role: z.enum(['producer', 'consumer']),
@@ -189,12 +191,53 @@ const writtenRoute = z
   .strictObject({ ...routeMembers, cluster: z.union([clusterName, z.strictObject({ labels: someLabels })]) })
   .refine(hasOneOfThem, eitherOfThem)
 
+const awsRegion = z.string().regex(/^[a-z]{2,3}(?:-[a-z]+)+-\d$/, { error: () => 'a region such as `eu-west-1`' })
+
+/** Where a crawl looks for clusters, besides those that `clusters` describes itself. */
+const crawlSource = z.discriminatedUnion('provider', [
+  z.strictObject({
+    provider: z.literal('msk'),
+    regions: z.array(awsRegion).min(1),
+    /** Of the account whose clusters these are; left out: our own. The stack names it too. */
+    role: z
+      .string()
+      .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/(?:[\w+=,.@-]+\/)*[\w+=,.@-]{1,64}$/, {
+        error: () => 'the ARN of a role, such as `arn:aws:iam::111122223333:role/switchboard-crawl`',
+      })
+      .optional(),
+  }),
+  z.strictObject({
+    provider: z.literal('confluent'),
+    /** Of a Cloud API key: JSON with `apiKey` and `apiSecret`, as Secrets Manager itself keeps and rotates them. */
+    secret: text,
+    /** Of keys for what a Cloud API key does not open, by its id: clusters (`lkc-...`) and schema registries (`lsrc-...`). */
+    keys: z
+      .record(
+        z.string().regex(/^(?:lkc|lsrc)-[a-z0-9]+$/, { error: () => 'an id such as `lkc-...` or `lsrc-...`' }),
+        text,
+      )
+      .optional(),
+  }),
+])
+
+/** The clusters of the policy itself are a source too; it has this name. */
+export const policySource = 'kafka'
+
 export const policySchema = z.strictObject({
   identities: z.array(identity).min(1),
   clusters: z.record(clusterName, cluster),
   profiles: z.record(plainName, profile).optional(),
   grants: z.array(grant),
   routes: z.array(route),
+  /** By names that `clusters` and `catalog` show and that outlive keys and roles. */
+  crawl: z
+    .record(
+      clusterName.refine((name) => name !== policySource, {
+        error: () => `another name: \`${policySource}\` are the clusters of this policy`,
+      }),
+      crawlSource,
+    )
+    .optional(),
   limits: z.strictObject({ leasesPerPrincipal: z.int().min(1).max(100_000).optional() }).optional(),
   /** What our Kafka users start with; one per stack that shares a cluster. */
   kafkaUserPrefix: z
@@ -205,6 +248,8 @@ export const policySchema = z.strictObject({
 
 /** A policy as it is stored and put in force. */
 export type Policy = z.infer<typeof policySchema>
+
+export type CrawlSource = z.infer<typeof crawlSource>
 
 /** A policy as it is written; `pinClusters` makes it one that can be put in force. */
 export const policyFileSchema = z.strictObject({ ...policySchema.shape, routes: z.array(writtenRoute) })

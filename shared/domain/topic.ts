@@ -58,7 +58,8 @@ export const parseTopicTemplate = (text: string, pattern: ChannelPattern): Parse
       tokens.push({ kind: 'segment', index, prefix, suffix })
       continue
     }
-    if (part === '' || !topicText.test(part)) return { ok: false, detail: topicDetail(text) }
+    // no segment is empty, so only a topic that is written out may have `..` or a `.` at an end
+    if ((part === '' && /[{}]/.test(text)) || !topicText.test(part)) return { ok: false, detail: topicDetail(text) }
     tokens.push({ kind: 'text', text: part })
   }
   if (tokens.filter((token) => token.kind === 'rest').length > 1)

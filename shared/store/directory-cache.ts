@@ -1,7 +1,8 @@
-import { compileDirectory, type Directory } from '../domain/directory.ts'
+import type { Directory } from '../domain/directory.ts'
 import { SwitchboardError } from '../domain/errors.ts'
 import type { Revocation } from '../domain/revocation.ts'
 import type { DirectoryStore } from './directory-store.ts'
+import { readDirectory } from './read-directory.ts'
 
 /** What decisions are made from. */
 export type DirectorySnapshot = {
@@ -21,11 +22,12 @@ const serveStaleMs = 60_000
  * @throws SwitchboardError `unavailable` before the first apply, and when the last successful check is over 60 s ago
  */
 export const createDirectoryCache = (
-  store: Pick<DirectoryStore, 'readPointer' | 'readPolicy'>,
+  store: Pick<DirectoryStore, 'readPointer' | 'readPolicy' | 'readFacts'>,
   clock: () => Date,
   onStale: (error: unknown) => void,
 ): DirectoryCache => {
   let held: DirectorySnapshot | undefined
+  let heldFacts: string | undefined
   let checkedAt = Number.NEGATIVE_INFINITY
   let attemptedAt = Number.NEGATIVE_INFINITY
   let pending: Promise<void> | undefined
@@ -41,15 +43,11 @@ export const createDirectoryCache = (
       held = undefined
       throw new SwitchboardError('unavailable', { reason: 'no policy was applied yet', retryAfterSeconds: 30 })
     }
-    if (held?.directory.hash === pointer.policy)
-      held = { directory: held.directory, denied: pointer.denied, revision: pointer.revision }
-    else {
-      const policy = await store.readPolicy(pointer.policy)
-      const { directory, issues } = compileDirectory(policy, pointer.policy, { published: true })
-      const issue = issues[0]
-      if (issue !== undefined) throw new Error(`the policy in force does not compile: ${issue.detail}`)
-      held = { directory, denied: pointer.denied, revision: pointer.revision }
-    }
+    const isCurrent = held?.directory.hash === pointer.policy && heldFacts === pointer.facts
+    const directory =
+      held !== undefined && isCurrent ? held.directory : await readDirectory(store, pointer.policy, pointer)
+    held = { directory, denied: pointer.denied, revision: pointer.revision }
+    heldFacts = pointer.facts
     checkedAt = at
   }
 

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto'
-import { gunzipSync, gzipSync } from 'node:zlib'
 import { ConditionalCheckFailedException, TransactionCanceledException } from '@aws-sdk/client-dynamodb'
 import {
   type DynamoDBDocumentClient,
@@ -7,11 +5,11 @@ import {
   PutCommand,
   paginateQuery,
   TransactWriteCommand,
-  UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
-import { canonicalJson } from '../domain/canonical-json.ts'
+import type { Facts } from '../domain/facts.ts'
 import type { Policy } from '../domain/policy.ts'
 import type { Revocation } from '../domain/revocation.ts'
+import { createDocuments } from './documents.ts'
 
 /** What is in force. Everything that changes it compares and sets on `revision`. */
 export type Pointer = {
@@ -19,6 +17,8 @@ export type Pointer = {
   readonly revision: number
   /** Content address of the policy in force; undefined before the first apply. */
   readonly policy: string | undefined
+  /** Content address of what the crawl found of the clusters that the policy leaves to it; undefined: nothing. */
+  readonly facts: string | undefined
   /** A policy whose access is being added; not yet in force. */
   readonly next: string | undefined
   /** Who is refused whatever the grants say. */
@@ -41,18 +41,15 @@ export type DirectoryStore = {
   readonly readPolicy: (hash: string) => Promise<Policy>
   /** Writes the chunks, then the head that makes them visible. Writing the same policy twice changes nothing. */
   readonly writePolicy: (policy: Policy) => Promise<string>
+  /** @throws Error as `readPolicy` does */
+  readonly readFacts: (hash: string) => Promise<Facts>
+  readonly writeFacts: (facts: Facts) => Promise<string>
 }
 
-const chunkBytes = 350_000
 const pointerKey = { pk: 'pointer', sk: 'current' }
 const historyPk = 'revision'
 /** Zeros in front, so that the order of the keys is that of the numbers. */
 const historySk = (revision: number): string => String(revision).padStart(10, '0')
-const chunkSk = (index: number): string => `chunk#${String(index).padStart(5, '0')}`
-
-/** `sha256:` and the hex digest of the canonical JSON, as text or in UTF-8. */
-export const contentAddress = (text: string | Uint8Array): string =>
-  `sha256:${createHash('sha256').update(text).digest('hex')}`
 
 /** A principal's name: everywhere. A name and a cluster: there. */
 type StoredRevocation = string | { readonly principal: string; readonly cluster: string }
@@ -70,110 +67,66 @@ const isLost = (error: unknown): boolean =>
     ({ Code }) => Code === 'ConditionalCheckFailed' || Code === 'TransactionConflict',
   )
 
-export const createDirectoryStore = (dynamo: DynamoDBDocumentClient, table: string): DirectoryStore => ({
-  readPointer: async () => {
-    const { Item } = await dynamo.send(new GetCommand({ TableName: table, Key: pointerKey, ConsistentRead: true }))
-    return {
-      revision: Item?.revision ?? 0,
-      policy: Item?.policy,
-      next: Item?.next,
-      denied: (Item?.denied ?? []).map(revocationFromItem),
-    }
-  },
-
-  swapPointer: async (expected, { policy, next, denied }, appliedAt) => {
-    const isFirst = 'attribute_not_exists(revision)'
-    const isExpected = 'revision = :expected'
-    const revision = expected + 1
-    const pointer = {
-      TableName: table,
-      Item: { ...pointerKey, revision, policy, next, denied: denied.map(revocationToItem) },
-      ConditionExpression: expected === 0 ? isFirst : isExpected,
-      ...(expected === 0 ? {} : { ExpressionAttributeValues: { ':expected': expected } }),
-    }
-    try {
-      if (appliedAt === undefined) await dynamo.send(new PutCommand(pointer))
-      else {
-        const Item = { pk: historyPk, sk: historySk(revision), revision, policy, appliedAt: appliedAt.toISOString() }
-        await dynamo.send(
-          new TransactWriteCommand({ TransactItems: [{ Put: pointer }, { Put: { TableName: table, Item } }] }),
-        )
+export const createDirectoryStore = (dynamo: DynamoDBDocumentClient, table: string): DirectoryStore => {
+  const documents = createDocuments(dynamo, table)
+  return {
+    readPointer: async () => {
+      const { Item } = await dynamo.send(new GetCommand({ TableName: table, Key: pointerKey, ConsistentRead: true }))
+      return {
+        revision: Item?.revision ?? 0,
+        policy: Item?.policy,
+        facts: Item?.facts,
+        next: Item?.next,
+        denied: (Item?.denied ?? []).map(revocationFromItem),
       }
-      return true
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException || isLost(error)) return false
-      throw error
-    }
-  },
+    },
 
-  listRevisions: async () => {
-    const found: Revision[] = []
-    const pages = paginateQuery(
-      { client: dynamo },
-      {
+    swapPointer: async (expected, { policy, facts, next, denied }, appliedAt) => {
+      const isFirst = 'attribute_not_exists(revision)'
+      const isExpected = 'revision = :expected'
+      const revision = expected + 1
+      const pointer = {
         TableName: table,
-        KeyConditionExpression: 'pk = :pk',
-        ExpressionAttributeValues: { ':pk': historyPk },
-        ScanIndexForward: false,
-        ConsistentRead: true,
-      },
-    )
-    for await (const page of pages)
-      for (const { revision, policy, appliedAt } of page.Items ?? [])
-        found.push({ revision, policy, appliedAt: new Date(appliedAt) })
-    return found
-  },
-
-  readPolicy: async (hash) => {
-    const chunks: Uint8Array[] = []
-    let count: number | undefined
-    const pages = paginateQuery(
-      { client: dynamo },
-      {
-        TableName: table,
-        KeyConditionExpression: 'pk = :pk',
-        ExpressionAttributeValues: { ':pk': `policy#${hash}` },
-        ConsistentRead: true,
-      },
-    )
-    for await (const page of pages)
-      for (const item of page.Items ?? []) {
-        if (item.sk === 'head') count = item.chunks
-        else chunks.push(item.bytes)
+        Item: { ...pointerKey, revision, policy, facts, next, denied: denied.map(revocationToItem) },
+        ConditionExpression: expected === 0 ? isFirst : isExpected,
+        ...(expected === 0 ? {} : { ExpressionAttributeValues: { ':expected': expected } }),
       }
-    if (count === undefined || chunks.length !== count)
-      throw new Error(`the stored policy \`${hash}\` is incomplete: ${chunks.length} of ${count ?? 'unknown'} chunks`)
-    const text = gunzipSync(Buffer.concat(chunks))
-    if (contentAddress(text) !== hash)
-      throw new Error(`the stored policy \`${hash}\` has other content than its address`)
-    return JSON.parse(text.toString('utf8'))
-  },
+      try {
+        if (appliedAt === undefined) await dynamo.send(new PutCommand(pointer))
+        else {
+          const Item = { pk: historyPk, sk: historySk(revision), revision, policy, appliedAt: appliedAt.toISOString() }
+          await dynamo.send(
+            new TransactWriteCommand({ TransactItems: [{ Put: pointer }, { Put: { TableName: table, Item } }] }),
+          )
+        }
+        return true
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException || isLost(error)) return false
+        throw error
+      }
+    },
 
-  writePolicy: async (policy) => {
-    const text = canonicalJson(policy)
-    const hash = contentAddress(text)
-    const bytes = gzipSync(text)
-    const chunks = Math.ceil(bytes.length / chunkBytes)
-    for (let index = 0; index < chunks; index++)
-      await dynamo.send(
-        new PutCommand({
+    listRevisions: async () => {
+      const found: Revision[] = []
+      const pages = paginateQuery(
+        { client: dynamo },
+        {
           TableName: table,
-          Item: {
-            pk: `policy#${hash}`,
-            sk: chunkSk(index),
-            bytes: bytes.subarray(index * chunkBytes, (index + 1) * chunkBytes),
-          },
-        }),
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': historyPk },
+          ScanIndexForward: false,
+          ConsistentRead: true,
+        },
       )
-    // the head comes last: a half-written policy has none and is never read as whole
-    await dynamo.send(
-      new UpdateCommand({
-        TableName: table,
-        Key: { pk: `policy#${hash}`, sk: 'head' },
-        UpdateExpression: 'SET chunks = :chunks',
-        ExpressionAttributeValues: { ':chunks': chunks },
-      }),
-    )
-    return hash
-  },
-})
+      for await (const page of pages)
+        for (const { revision, policy, appliedAt } of page.Items ?? [])
+          found.push({ revision, policy, appliedAt: new Date(appliedAt) })
+      return found
+    },
+
+    readPolicy: async (hash) => (await documents.read('policy', hash)) as Policy,
+    writePolicy: (policy) => documents.write('policy', policy),
+    readFacts: async (hash) => (await documents.read('facts', hash)) as Facts,
+    writeFacts: (facts) => documents.write('facts', facts),
+  }
+}

@@ -98,7 +98,7 @@ export type LeaseStore = {
     checks?: readonly SlotCheck[],
     before?: Before,
   ) => Promise<boolean>
-  /** Ends an unexpired lease; false when there is none. */
+  /** Ends an unexpired lease; false when there is none. What it was for stays readable as of one that ended by itself. */
   readonly release: (principal: string, id: string, now: Date) => Promise<boolean>
   /** An unexpired lease. */
   readonly read: (principal: string, id: string, now: Date) => Promise<Lease | undefined>
@@ -122,9 +122,14 @@ export type LeaseStore = {
   readonly list: (principal: string, now: Date) => Promise<readonly Lease[]>
   /** The unexpired leases of everybody: reads the whole table, for an operator's questions only. */
   readonly listAll: (now: Date) => Promise<readonly Lease[]>
+  /**
+   * The leases of everybody, those that ended or were released within the last day among them, a page at a time. Reads the
+   * whole table, and for what may be a moment old.
+   */
+  readonly readAll: () => AsyncIterable<Lease>
 }
 
-/** DynamoDB deletes on its own time; a day keeps an ended lease readable for the platform team. */
+/** DynamoDB deletes on its own time; so long somebody can read what an ended lease was for, and a crawl notes it. */
 const keepSeconds = 86_400
 /** Sort key of the item that counts a principal's leases; an upper bound that is counted anew when it says "full". */
 const countKey = 'count'
@@ -565,11 +570,13 @@ export const createLeaseStore = (
       const holds = Item === undefined ? [] : holdItems(principal, [], holdsFor(id, leaseFromItem(Item)))
       const failed = await transact([
         {
-          Delete: {
+          Update: {
             TableName: table,
             Key: { principal, lease: id },
+            UpdateExpression: 'SET expiresAt = :now, #ttl = :ttl',
             ConditionExpression: isUnexpired,
-            ExpressionAttributeValues: { ':now': now.toISOString() },
+            ExpressionAttributeNames: { '#ttl': 'ttl' },
+            ExpressionAttributeValues: { ':now': now.toISOString(), ':ttl': ttlOf(now) },
           },
         },
         {
@@ -613,6 +620,18 @@ export const createLeaseStore = (
       )
       for await (const page of pages) found.push(...(page.Items ?? []).map(leaseFromItem))
       return found
+    },
+
+    readAll: async function* () {
+      const pages = paginateScan(
+        { client: dynamo },
+        {
+          TableName: table,
+          FilterExpression: 'begins_with(lease, :prefix)',
+          ExpressionAttributeValues: { ':prefix': 'lease_' },
+        },
+      )
+      for await (const { Items = [] } of pages) yield* Items.map(leaseFromItem)
     },
   }
 }

@@ -1,5 +1,8 @@
 import { canonicalJson } from '../domain/canonical-json.ts'
+import type { Facts } from '../domain/facts.ts'
+import type { ClusterKey } from '../domain/inventory.ts'
 import { namesSlot } from '../domain/lease-slots.ts'
+import type { Policy } from '../domain/policy.ts'
 import { isUnlimited } from '../domain/quota.ts'
 import type { AccessStore, AppliedAccess } from './access-store.ts'
 import {
@@ -10,55 +13,73 @@ import {
   type StoredCredential,
   statesFor,
 } from './credential-store.ts'
-import { contentAddress, type DirectoryStore, type Pointer, type Revision } from './directory-store.ts'
+import type { DirectoryStore, Pointer, Revision } from './directory-store.ts'
+import { contentAddress, DamagedDocumentError } from './documents.ts'
+import {
+  entryFromItem,
+  entryToItem,
+  type InventoryStore,
+  outdatedBy,
+  type StoredEntry,
+  snapshotAddress,
+  sourceFromItem,
+  sourceToItem,
+  storedAfter,
+} from './inventory-store.ts'
 import { type End, isUnexpiredAt, type Lease, type LeaseStore, leaseFromItem, leaseToItem } from './lease-store.ts'
+import { type UseStore, useFromItem, useSk, useToItem } from './use-store.ts'
 
 /*
  * The stores without DynamoDB, for tests and the bench. The contract suites in `test/contracts` hold them to what the
  * adapters beside them do.
  */
 
-/** A policy as it lies in the store; `chunks` is what the head says, undefined while there is no head. */
-export type StoredPolicy = { chunks: number | undefined; readonly parts: string[] }
+/** A document as it lies in the store; `chunks` is what the head says, undefined while there is no head. */
+export type StoredDocument = { chunks: number | undefined; readonly parts: string[] }
 
 const partLength = 100_000
 
-/** @param policies what is stored, by address; a test can damage it */
-export const createMemoryDirectoryStore = (policies: Map<string, StoredPolicy> = new Map()): DirectoryStore => {
-  let pointer: Pointer = { revision: 0, policy: undefined, next: undefined, denied: [] }
+/** @param documents what is stored, by address; a test can damage it */
+export const createMemoryDirectoryStore = (documents: Map<string, StoredDocument> = new Map()): DirectoryStore => {
+  let pointer: Pointer = { revision: 0, policy: undefined, facts: undefined, next: undefined, denied: [] }
   const revisions: Revision[] = []
+  const read = (kind: string, address: string): unknown => {
+    const { chunks, parts } = documents.get(address) ?? { chunks: undefined, parts: [] }
+    if (chunks === undefined || parts.length !== chunks)
+      throw new Error(
+        `the stored ${kind} \`${address}\` is incomplete: ${parts.length} of ${chunks ?? 'unknown'} chunks`,
+      )
+    const text = parts.join('')
+    if (contentAddress(text) !== address)
+      throw new Error(`the stored ${kind} \`${address}\` has other content than its address`)
+    return JSON.parse(text)
+  }
+  const write = (document: unknown): string => {
+    const text = canonicalJson(document)
+    const address = contentAddress(text)
+    const parts = Array.from({ length: Math.ceil(text.length / partLength) }, (_, index) =>
+      text.slice(index * partLength, (index + 1) * partLength),
+    )
+    documents.set(address, { chunks: parts.length, parts })
+    return address
+  }
   return {
     readPointer: async () => structuredClone(pointer),
 
-    swapPointer: async (expected, { policy, next, denied }, appliedAt) => {
+    swapPointer: async (expected, { policy, facts, next, denied }, appliedAt) => {
       if (pointer.revision !== expected) return false
       const revision = expected + 1
-      pointer = structuredClone({ revision, policy, next, denied })
+      pointer = structuredClone({ revision, policy, facts, next, denied })
       if (appliedAt !== undefined && policy !== undefined) revisions.unshift({ revision, policy, appliedAt })
       return true
     },
 
     listRevisions: async () => structuredClone(revisions),
 
-    readPolicy: async (hash) => {
-      const { chunks, parts } = policies.get(hash) ?? { chunks: undefined, parts: [] }
-      if (chunks === undefined || parts.length !== chunks)
-        throw new Error(`the stored policy \`${hash}\` is incomplete: ${parts.length} of ${chunks ?? 'unknown'} chunks`)
-      const text = parts.join('')
-      if (contentAddress(text) !== hash)
-        throw new Error(`the stored policy \`${hash}\` has other content than its address`)
-      return JSON.parse(text)
-    },
-
-    writePolicy: async (policy) => {
-      const text = canonicalJson(policy)
-      const hash = contentAddress(text)
-      const parts = Array.from({ length: Math.ceil(text.length / partLength) }, (_, index) =>
-        text.slice(index * partLength, (index + 1) * partLength),
-      )
-      policies.set(hash, { chunks: parts.length, parts })
-      return hash
-    },
+    readPolicy: async (hash) => read('policy', hash) as Policy,
+    writePolicy: async (policy) => write(policy),
+    readFacts: async (hash) => read('facts', hash) as Facts,
+    writeFacts: async (facts) => write(facts),
   }
 }
 
@@ -179,14 +200,19 @@ export const createMemoryLeaseStore = (credentials?: Pick<CredentialStore, 'read
       ),
 
     release: async (principal, id, now) => {
-      if (unexpired(principal, id, now) === undefined) return false
-      leases.remove(principal, id)
+      const held = unexpired(principal, id, now)
+      if (held === undefined) return false
+      put({ ...held, expiresAt: now })
       return true
     },
 
     list: async (principal, now) => structuredClone(listUnexpired(principal, now)),
 
     listAll: async (now) => structuredClone(leases.partitions().flatMap((principal) => listUnexpired(principal, now))),
+
+    readAll: async function* () {
+      for (const principal of leases.partitions()) yield* structuredClone(leases.query(principal))
+    },
   }
 }
 
@@ -286,5 +312,75 @@ export const createMemoryCredentialStore = (): CredentialStore => {
       credentials.remove(cluster, principal)
       return true
     },
+  }
+}
+
+/** @param snapshots what is stored, by address; a test can damage it */
+export const createMemoryInventoryStore = (snapshots: Map<string, string> = new Map()): InventoryStore => {
+  const entries = createPartitions<Record<string, unknown>>()
+  const sources = new Map<string, Record<string, unknown>>()
+  /** Through an item and JSON, so that what the database would lose is lost here too. */
+  const stored = (item: Readonly<Record<string, unknown>>): Record<string, unknown> => JSON.parse(JSON.stringify(item))
+  const isUnwritten = (key: ClusterKey, last: StoredEntry | undefined): boolean =>
+    entries.get(key.source, key.id)?.revision === last?.revision
+
+  return {
+    read: async ({ source, id }) => {
+      const item = entries.get(source, id)
+      return item && entryFromItem(item)
+    },
+
+    list: async function* (source) {
+      const names = source === undefined ? [...entries.partitions()].sort() : [source]
+      for (const name of names) for (const item of entries.query(name)) yield entryFromItem(item)
+    },
+
+    readSnapshot: async (address) => {
+      const text = snapshots.get(address)
+      if (text === undefined)
+        throw new DamagedDocumentError(`the stored snapshot \`${address}\` is incomplete: 0 of unknown chunks`)
+      if (contentAddress(text) !== address)
+        throw new DamagedDocumentError(`the stored snapshot \`${address}\` has other content than its address`)
+      return JSON.parse(text)
+    },
+
+    write: async (last, entry, snapshot) => {
+      if (snapshot !== undefined) snapshots.set(snapshotAddress(snapshot), canonicalJson(snapshot))
+      if (!isUnwritten(entry, last)) return false
+      const next = storedAfter(last, entry)
+      entries.put(entry.source, entry.id, stored(entryToItem(next)))
+      const outdated = outdatedBy(last, next)
+      if (outdated !== undefined) snapshots.delete(outdated)
+      return true
+    },
+
+    remove: async (last) => {
+      if (!isUnwritten(last.entry, last)) return false
+      entries.remove(last.entry.source, last.entry.id)
+      for (const address of [last.entry.snapshot, last.superseded]) if (address !== undefined) snapshots.delete(address)
+      return true
+    },
+
+    readSource: async (source) => {
+      const item = sources.get(source)
+      return item && sourceFromItem(item)
+    },
+
+    listSources: async () => [...sources].sort(byKey).map(([, item]) => sourceFromItem(item)),
+
+    writeSource: async (entry) => void sources.set(entry.source, stored(sourceToItem(entry))),
+
+    removeSource: async (source) => void sources.delete(source),
+  }
+}
+
+export const createMemoryUseStore = (): UseStore => {
+  const uses = new Map<string, string>()
+  return {
+    list: async function* () {
+      for (const [, text] of [...uses].sort(byKey)) yield useFromItem(JSON.parse(text))
+    },
+    write: async (use) => void uses.set(useSk(use), JSON.stringify(useToItem(use))),
+    remove: async (use) => void uses.delete(useSk(use)),
   }
 }

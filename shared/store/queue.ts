@@ -94,20 +94,24 @@ export const createQueue = (sqs: SQSClient, queueUrl: string, revocationsUrl?: s
 }
 
 /** `message` is undefined for what is not one of ours. */
-export type DeadLetter = {
+export type DeadLetter<M = Message> = {
   readonly id: string
   readonly receiptHandle: string
-  readonly message: Message | undefined
+  readonly message: M | undefined
 }
 
-/** What rotate gave up. */
-export type DeadLetters = {
+/** What a function gave up. */
+export type DeadLetters<M = Message> = {
   /** Up to ten, which nobody else gets for half a minute; none when there is nothing more. */
-  readonly receive: () => Promise<readonly DeadLetter[]>
+  readonly receive: () => Promise<readonly DeadLetter<M>[]>
   readonly remove: (receiptHandle: string) => Promise<void>
 }
 
-export const createDeadLetters = (sqs: SQSClient, queueUrl: string): DeadLetters => ({
+export const createDeadLetters = <M>(
+  sqs: SQSClient,
+  queueUrl: string,
+  parse: (body: string) => M | undefined,
+): DeadLetters<M> => ({
   receive: async () => {
     const { Messages = [] } = await sqs.send(
       new ReceiveMessageCommand({
@@ -121,7 +125,7 @@ export const createDeadLetters = (sqs: SQSClient, queueUrl: string): DeadLetters
     return Messages.map(({ MessageId = '', ReceiptHandle = '', Body = '' }) => ({
       id: MessageId,
       receiptHandle: ReceiptHandle,
-      message: parseMessage(Body),
+      message: parse(Body),
     }))
   },
   remove: async (receiptHandle) => {

@@ -1,11 +1,13 @@
 import type { AdminOptions } from '@platformatic/kafka'
 import type { AdminCredential, Cluster } from '../../domain/cluster.ts'
 
-/** The listener rotate uses: encrypted before plain, then by name. */
+/** The listener rotate uses, of those that take passwords: encrypted before plain, then by name. */
 const adminListener = (cluster: Cluster) =>
-  [...cluster.listeners].sort(
-    (a, b) => Number(b.security === 'SASL_SSL') - Number(a.security === 'SASL_SSL') || (a.name < b.name ? -1 : 1),
-  )[0]
+  cluster.listeners
+    .filter(({ auth }) => auth === undefined || auth.includes('scram'))
+    .sort(
+      (a, b) => Number(b.security === 'SASL_SSL') - Number(a.security === 'SASL_SSL') || (a.name < b.name ? -1 : 1),
+    )[0]
 
 /** How rotate reaches a cluster as its admin. */
 export const adminConnection = (cluster: Cluster, admin: AdminCredential): AdminOptions => {

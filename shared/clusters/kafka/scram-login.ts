@@ -1,8 +1,8 @@
 import { Connection } from '@platformatic/kafka'
+import { findInCauses } from '../../causes.ts'
 import type { Cluster } from '../../domain/cluster.ts'
 import type { BackendOutcome, Login, ScramUser } from '../scram-backend.ts'
 import { adminConnection } from './admin-connection.ts'
-import { findInCauses } from './causes.ts'
 
 const connectTimeoutMs = 3_000
 const refusals = ['SASL_AUTHENTICATION_FAILED']
