@@ -1,14 +1,20 @@
 import { computeAccess } from '../shared/domain/access.ts'
 import { credentialWish } from '../shared/domain/credential-wish.ts'
-import { compileDirectory, type Directory } from '../shared/domain/directory.ts'
+import type { Directory } from '../shared/domain/directory.ts'
 import type { Policy } from '../shared/domain/policy.ts'
 import { rotationContext, secretWritesPerSecond } from '../shared/domain/provider-clock.ts'
 import { isRevokedOn } from '../shared/domain/revocation.ts'
 import { slotToHandOut } from '../shared/domain/rotation.ts'
+import { changePointer } from '../shared/store/change-pointer.ts'
+import { createPublishFacts } from '../shared/store/publish-facts.ts'
+import { readDirectory } from '../shared/store/read-directory.ts'
 import { CommandError } from './command-error.ts'
+import { type FoundClustersDeps, findUnpublished } from './found-clusters.ts'
+import { replacedClusters, replacementRefusal } from './plan-providers.ts'
 import type { Stack } from './stack.ts'
 
 export type ApplyDeps = Pick<Stack, 'directories' | 'access' | 'credentials' | 'queue'> & {
+  readonly inventory: FoundClustersDeps['inventory']
   readonly report: (line: string) => void
   readonly clock: () => Date
   readonly wait: (milliseconds: number) => Promise<void>
@@ -59,7 +65,7 @@ const withAccessOfOthers = async (
  * Killed anywhere, the policy that was in force still is, and the same command picks up where it stopped.
  */
 export const applyPolicy = async (policy: Policy, deps: ApplyDeps): Promise<'applied' | 'unchanged'> => {
-  const { directories, access, credentials, queue, report, clock, wait, waitSeconds } = deps
+  const { directories, access, credentials, queue, inventory, report, clock, wait, waitSeconds } = deps
   const hash = await directories.writePolicy(policy)
   let pointer = await directories.readPointer()
   if (pointer.policy === hash && pointer.next === undefined) {
@@ -70,11 +76,8 @@ export const applyPolicy = async (policy: Policy, deps: ApplyDeps): Promise<'app
     return 'unchanged'
   }
   const now = clock()
-  const next = compileDirectory(policy, hash, { published: true }).directory
-  const current =
-    pointer.policy === undefined
-      ? undefined
-      : compileDirectory(await directories.readPolicy(pointer.policy), pointer.policy, { published: true }).directory
+  const next = await readDirectory(directories, hash, pointer)
+  const current = pointer.policy === undefined ? undefined : await readDirectory(directories, pointer.policy, pointer)
 
   const known = (
     await Promise.all(
@@ -89,11 +92,27 @@ export const applyPolicy = async (policy: Policy, deps: ApplyDeps): Promise<'app
       `the cluster \`${leftBehind.cluster}\` still has access of \`${leftBehind.principal}\`; remove its routes, apply, and then remove the cluster`,
     )
 
-  if (pointer.next !== hash) {
-    const { revision, policy: inForce, denied } = pointer
-    if (!(await directories.swapPointer(revision, { policy: inForce, next: hash, denied }))) throw changedMeanwhile()
-    pointer = { revision: revision + 1, policy: inForce, next: hash, denied }
+  for (const cluster of replacedClusters(current, next)) {
+    const refusal = replacementRefusal(
+      cluster,
+      (await credentials.list(cluster)).map(({ credential }) => credential),
+    )
+    if (refusal !== undefined) throw new CommandError(refusal)
   }
+
+  const unpublished = await findUnpublished(policy, pointer, { directories, inventory })
+  const before = pointer.policy
+  pointer = (
+    await changePointer(directories, ({ policy, next: other }) => {
+      if (policy !== before || (other !== undefined && other !== pointer.next && other !== hash))
+        throw changedMeanwhile()
+      return other === hash ? undefined : { next: hash }
+    })
+  ).pointer
+
+  const publish = createPublishFacts(directories)
+  for (const [id, found] of unpublished) await publish(id, found, false)
+  if (unpublished.size > 0) report(`listeners of ${unpublished.size} clusters are those that the last crawl found`)
 
   const named = namedTargets(next, now)
   const additions = uniqueTargets([...named, ...known.filter(({ cluster }) => next.clusters.has(cluster))])
@@ -108,10 +127,16 @@ export const applyPolicy = async (policy: Policy, deps: ApplyDeps): Promise<'app
     ),
   )
 
-  const { revision, denied } = pointer
-  if (!(await directories.swapPointer(revision, { policy: hash, next: undefined, denied }, clock())))
-    throw changedMeanwhile()
-  report(`revision ${revision + 1} is in force: ${hash}`)
+  // a crawl may find something and an operator may revoke somebody meanwhile; another apply may not
+  const flipped = await changePointer(
+    directories,
+    (current) => {
+      if (current.policy !== before || current.next !== hash) throw changedMeanwhile()
+      return { policy: hash, next: undefined }
+    },
+    clock(),
+  )
+  report(`revision ${flipped.pointer.revision} is in force: ${hash}`)
 
   const removals = uniqueTargets([
     ...(current === undefined ? [] : namedTargets(current, now)).filter(({ cluster }) => next.clusters.has(cluster)),

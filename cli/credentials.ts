@@ -1,5 +1,5 @@
 import { isOverdue } from '../shared/domain/credential-census.ts'
-import { compileDirectory, type Directory } from '../shared/domain/directory.ts'
+import type { Directory } from '../shared/domain/directory.ts'
 import { rotationContext } from '../shared/domain/provider-clock.ts'
 import {
   drainsTooLong,
@@ -13,6 +13,7 @@ import {
 } from '../shared/domain/rotation.ts'
 import { signingKeyContext, signingKeys } from '../shared/domain/signing-key.ts'
 import type { StoredCredential } from '../shared/store/credential-store.ts'
+import { readDirectory } from '../shared/store/read-directory.ts'
 import { duration } from './duration.ts'
 import type { Stack } from './stack.ts'
 import { renderTable } from './table.ts'
@@ -36,11 +37,9 @@ export type CredentialReport = {
   readonly failures: Failures | undefined
 }
 
-const readDirectory = async ({ directories }: Pick<Stack, 'directories'>): Promise<Directory | undefined> => {
-  const { policy } = await directories.readPointer()
-  return policy === undefined
-    ? undefined
-    : compileDirectory(await directories.readPolicy(policy), policy, { published: true }).directory
+const readInForce = async ({ directories }: Pick<Stack, 'directories'>): Promise<Directory | undefined> => {
+  const pointer = await directories.readPointer()
+  return pointer.policy === undefined ? undefined : readDirectory(directories, pointer.policy, pointer)
 }
 
 const urgency = ({ stuck, overdue }: CredentialReport): number => (stuck ? 0 : overdue ? 1 : 2)
@@ -51,7 +50,7 @@ export const findCredentials = async (
   stack: Pick<Stack, 'credentials' | 'directories' | 'signingKeyTimes'>,
   now: Date,
 ): Promise<readonly CredentialReport[]> => {
-  const [directory, stored] = await Promise.all([readDirectory(stack), stack.credentials.list(cluster)])
+  const [directory, stored] = await Promise.all([readInForce(stack), stack.credentials.list(cluster)])
   const report = ({ credential, dueAt }: StoredCredential): CredentialReport => {
     const context =
       credential.cluster === signingKeys.cluster

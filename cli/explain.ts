@@ -1,7 +1,7 @@
-import { compileDirectory } from '../shared/domain/directory.ts'
 import { type Explanation, explain } from '../shared/domain/explain.ts'
 import { parseIntent } from '../shared/domain/intent.ts'
 import { isPrincipalName } from '../shared/domain/principal.ts'
+import { readDirectory } from '../shared/store/read-directory.ts'
 import { CommandError } from './command-error.ts'
 import type { Stack } from './stack.ts'
 
@@ -18,9 +18,10 @@ export const explainAs = async (
   now: Date,
 ): Promise<Explanation> => {
   if (!isPrincipalName(principal)) throw new CommandError(`\`${principal}\` is no principal's name`, 2)
-  const { policy, denied } = await directories.readPointer()
+  const pointer = await directories.readPointer()
+  const { policy, denied } = pointer
   if (policy === undefined) throw new CommandError('no policy is in force; apply one first')
-  const { directory } = compileDirectory(await directories.readPolicy(policy), policy)
+  const directory = await readDirectory(directories, policy, pointer)
   const known = await Promise.all([...directory.clusters.keys()].map((cluster) => access.read(cluster, principal)))
   const seen = Object.assign({}, ...known.map((entry) => entry?.labels ?? {}))
   return explain(

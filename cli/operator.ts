@@ -1,11 +1,18 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import type { CrawlMessage } from '../shared/store/crawl-queue.ts'
 import { applyPolicy } from './apply.ts'
+import { catalogAsJson, renderRows, renderUnused, searchCatalog } from './catalog.ts'
 import { addClient, finishRotation, removeClient, rotateClient } from './client.ts'
+import { findClusters, renderClusters } from './clusters.ts'
 import { CommandError } from './command-error.ts'
+import { crawlClusters, crawlError, renderCrawl } from './crawl.ts'
 import { findCredentials, renderCredentials } from './credentials.ts'
+import { driftError, findDrift, renderDrift } from './drift.ts'
+import { renderCost } from './dynamo-cost.ts'
 import { ensureKeys } from './ensure-keys.ts'
 import { explainAs, renderExplanation } from './explain.ts'
+import { initPolicy, writePolicyFile } from './init.ts'
 import { endLease, findLeases, renderLeases } from './leases.ts'
 import { planAsJson, planPolicy, renderPlan } from './plan.ts'
 import { readPolicy } from './read-policy.ts'
@@ -47,7 +54,7 @@ export const runOperator = async (argv: readonly string[], usage: string): Promi
     allowPositionals: true,
     options: {
       stack: { type: 'string', default: 'Switchboard' },
-      wait: { type: 'string', default: '60' },
+      wait: { type: 'string' },
       finish: { type: 'boolean', default: false },
       as: { type: 'string' },
       produce: { type: 'string', multiple: true },
@@ -64,19 +71,31 @@ export const runOperator = async (argv: readonly string[], usage: string): Promi
       'fail-on': { type: 'string' },
       json: { type: 'boolean', default: false },
       now: { type: 'boolean', default: false },
+      owner: { type: 'string' },
+      unused: { type: 'boolean', default: false },
+      source: { type: 'string' },
+      'accept-drop': { type: 'boolean', default: false },
+      'from-inventory': { type: 'boolean', default: false },
+      out: { type: 'string' },
     },
   })
+  // whoever reads has seen enough, such as `head`
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(0)
+  })
   const [command, file, ...rest] = positionals
-  const waitSeconds = wholeNumber('--wait', values.wait)
+  const waitSeconds = wholeNumber('--wait', values.wait ?? (command === 'crawl' ? '600' : '60'))
 
   if (command === 'apply' && file !== undefined && rest.length === 0) {
     const { policy, stack } = await readPolicy(file, () => openStack(values.stack), { now: clock(), complain })
-    const { directories, access, credentials, queue } = stack
-    await applyPolicy(policy, { directories, access, credentials, queue, report: print, clock, wait, waitSeconds })
+    const { directories, access, credentials, queue, inventory } = stack
+    const deps = { directories, access, credentials, queue, inventory }
+    await applyPolicy(policy, { ...deps, report: print, clock, wait, waitSeconds })
   } else if (command === 'rollback' && rest.length === 0) {
     const revision = file === undefined ? undefined : wholeNumber('rollback', file)
-    const { issuerUrl, directories, access, credentials, queue } = await openStack(values.stack)
-    const stack = { issuerUrl, directories, access, credentials, queue }
+    const { issuerUrl, directories, access, credentials, queue, inventory } = await openStack(values.stack)
+    const stack = { issuerUrl, directories, access, credentials, queue, inventory }
     await rollbackPolicy(revision, { ...stack, report: print, clock, wait, waitSeconds })
   } else if (command === 'revisions' && file === undefined) {
     const history = await readHistory(await openStack(values.stack))
@@ -130,12 +149,59 @@ export const runOperator = async (argv: readonly string[], usage: string): Promi
     const who = { principal: file, cluster: values.cluster }
     await change(who, { ...stack, report: print, clock, wait, waitSeconds })
   } else if (command === 'redrive' && file === undefined) {
-    const { queue, deadLetters } = await openStack(values.stack)
-    await redrive({ queue, deadLetters, report: print })
+    const { queue, deadLetters, crawlQueue, crawlDeadLetters } = await openStack(values.stack)
+    await redrive('rotate', { queue, deadLetters, report: print })
+    const crawl = { send: (message: CrawlMessage) => crawlQueue.send([message]) }
+    await redrive('crawl', { queue: crawl, deadLetters: crawlDeadLetters, report: print })
   } else if (command === 'revoked' && file === undefined) {
     const denied = await readRevocations(await openStack(values.stack))
     if (values.json) print(JSON.stringify(denied, null, 2))
     else renderRevocations(denied).forEach(print)
+  } else if (command === 'crawl' && file === undefined) {
+    const { cluster, source, 'accept-drop': acceptDrop } = values
+    if (cluster !== undefined && source !== undefined)
+      throw new CommandError('a cluster or a source: --cluster and --source exclude each other', 2)
+    if (acceptDrop && cluster === undefined && source === undefined)
+      throw new CommandError('--accept-drop is about one cluster or source; name it with --cluster or --source', 2)
+    const stack = await openStack(values.stack)
+    const report = values.json ? complain : print
+    const crawled = await crawlClusters({ cluster, source, acceptDrop }, { ...stack, report, clock, wait, waitSeconds })
+    if (values.json) print(JSON.stringify(crawled, null, 2))
+    else renderCrawl(crawled).forEach(print)
+    const error = crawlError(crawled)
+    if (error !== undefined) throw error
+  } else if (command === 'clusters' && file === undefined) {
+    const found = await findClusters(await openStack(values.stack))
+    if (values.json) print(JSON.stringify(found, null, 2))
+    else renderClusters(found, clock()).forEach(print)
+  } else if (command === 'catalog') {
+    const { owner, cluster, unused } = values
+    const stack = await openStack(values.stack)
+    const startedAt = clock().getTime()
+    const words = positionals.slice(1)
+    const search = await searchCatalog(
+      { words, owner, labels: parseLabels(values.label), cluster, unused },
+      stack,
+      clock(),
+    )
+    if (values.json) for await (const line of catalogAsJson(search, unused)) print(line)
+    else {
+      ;[...(await renderRows(search.rows)), ...(unused ? renderUnused(search) : [])].forEach(print)
+      if (process.stderr.isTTY) complain(renderCost(stack.cost(), (clock().getTime() - startedAt) / 1000))
+    }
+  } else if (command === 'drift' && file === undefined) {
+    const drift = await findDrift(values.cluster, await openStack(values.stack), clock())
+    if (values.json) print(JSON.stringify(drift, null, 2))
+    else renderDrift(drift).forEach(print)
+    const error = driftError(drift)
+    if (error !== undefined) throw error
+  } else if (command === 'init' && file === undefined && values['from-inventory']) {
+    const text = await initPolicy(await openStack(values.stack))
+    if (values.out === undefined) process.stdout.write(text)
+    else {
+      await writePolicyFile(values.out, text)
+      print(`${values.out} is written: read it, fill in what it asks for, then \`switchboard plan ${values.out}\``)
+    }
   } else if (command === 'why' && file !== undefined && rest.length === 0) {
     const { logs, resolveLogGroupName } = await openStack(values.stack)
     const since = new Date(clock().getTime() - wholeNumber('--hours', values.hours) * 3_600_000)

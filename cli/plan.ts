@@ -1,10 +1,12 @@
 import { canonicalJson } from '../shared/domain/canonical-json.ts'
 import { compileDirectory } from '../shared/domain/directory.ts'
+import { noFacts } from '../shared/domain/facts.ts'
 import type { Policy } from '../shared/domain/policy.ts'
-import { contentAddress } from '../shared/store/directory-store.ts'
+import { contentAddress } from '../shared/store/documents.ts'
 import { type AccessChange, accessChangeAsJson, aclText, compareAccesses, quotaText } from './plan-access.ts'
 import { authWarnings } from './plan-auth.ts'
 import { type Moves, replayLeases } from './plan-moves.ts'
+import { fullClusters, replacedClusters, replacementRefusal } from './plan-providers.ts'
 import { compareRules, type RuleChange } from './plan-rules.ts'
 import type { Stack } from './stack.ts'
 import { renderTable } from './table.ts'
@@ -21,20 +23,23 @@ export type Plan = {
   readonly notes: readonly string[]
 }
 
-export type PlanDeps = Pick<Stack, 'directories' | 'access' | 'leases'>
+export type PlanDeps = Pick<Stack, 'directories' | 'access' | 'credentials' | 'leases'>
 
 const nothing: Policy = { identities: [], clusters: {}, grants: [], routes: [] }
 
 export const planPolicy = async (
   policy: Policy,
-  { directories, access, leases }: PlanDeps,
+  { directories, access, credentials, leases }: PlanDeps,
   now: Date,
 ): Promise<Plan> => {
   const pointer = await directories.readPointer()
-  const inForce = pointer.policy === undefined ? nothing : await directories.readPolicy(pointer.policy)
+  const [inForce, facts] = await Promise.all([
+    pointer.policy === undefined ? nothing : directories.readPolicy(pointer.policy),
+    pointer.facts === undefined ? noFacts : directories.readFacts(pointer.facts),
+  ])
   const to = contentAddress(canonicalJson(policy))
-  const current = compileDirectory(inForce, pointer.policy ?? '', { published: true }).directory
-  const next = compileDirectory(policy, to, { published: true }).directory
+  const current = compileDirectory(inForce, pointer.policy ?? '', { published: true, facts }).directory
+  const next = compileDirectory(policy, to, { published: true, facts }).directory
   const clusters = [...new Set([...current.clusters.keys(), ...next.clusters.keys()])]
   const known = (await Promise.all(clusters.map((cluster) => access.list(cluster)))).flat()
   const labels = new Map<string, Readonly<Record<string, string>>>()
@@ -51,7 +56,17 @@ export const planPolicy = async (
   })
   const accesses = compareAccesses(current, next, known, now)
   const leftBehind = known.find(({ cluster, acls }) => acls.length > 0 && !next.clusters.has(cluster))
+  const replacements = await Promise.all(
+    replacedClusters(current, next).map(async (cluster) =>
+      replacementRefusal(
+        cluster,
+        (await credentials.list(cluster)).map(({ credential }) => credential),
+      ),
+    ),
+  )
   const notes = [
+    ...replacements.map((refusal) => refusal && `apply would refuse this: ${refusal}`),
+    ...fullClusters(next, now),
     pointer.next !== undefined && pointer.next !== to
       ? `an apply of ${pointer.next} was begun and not finished; this one would take its place`
       : undefined,

@@ -1,12 +1,17 @@
-import type { Stack } from './stack.ts'
+import type { DeadLetters } from '../shared/store/queue.ts'
 
-export type RedriveDeps = Pick<Stack, 'queue' | 'deadLetters'> & { readonly report: (line: string) => void }
+export type RedriveDeps<M> = {
+  readonly queue: { readonly send: (message: M) => Promise<void> }
+  readonly deadLetters: DeadLetters<M>
+  readonly report: (line: string) => void
+}
 
 /**
- * Queues again what rotate gave up. A message says what to look at and never what to do, so one that is done late or twice
+ * Queues again what a function gave up. A message says what to look at and never what to do, so one that is done late or twice
  * does no harm: it is sent before it is deleted. What is none of ours stays where it is.
+ * @param of the function
  */
-export const redrive = async ({ queue, deadLetters, report }: RedriveDeps): Promise<void> => {
+export const redrive = async <M>(of: string, { queue, deadLetters, report }: RedriveDeps<M>): Promise<void> => {
   let again = 0
   const foreign = new Set<string>()
   for (;;) {
@@ -24,6 +29,6 @@ export const redrive = async ({ queue, deadLetters, report }: RedriveDeps): Prom
       report(JSON.stringify(message))
     }
   }
-  report(again === 0 ? 'no dead letter of ours' : `${again} queued again`)
-  if (foreign.size > 0) report(`${foreign.size} left: no messages of this version (${[...foreign].join(', ')})`)
+  report(again === 0 ? `${of}: no dead letter of ours` : `${of}: ${again} queued again`)
+  if (foreign.size > 0) report(`${of}: ${foreign.size} left: no messages of this version (${[...foreign].join(', ')})`)
 }

@@ -3,6 +3,7 @@ import { isPrincipalName } from '../shared/domain/principal.ts'
 import { isRevoked, type Revocation, withoutRevocation, withRevocation } from '../shared/domain/revocation.ts'
 import { slotNames } from '../shared/domain/rotation.ts'
 import type { AppliedAccess } from '../shared/store/access-store.ts'
+import { changePointer } from '../shared/store/change-pointer.ts'
 import type { StoredCredential } from '../shared/store/credential-store.ts'
 import type { Lease } from '../shared/store/lease-store.ts'
 import { CommandError } from './command-error.ts'
@@ -19,7 +20,6 @@ export type RevokeDeps = Pick<Stack, 'directories' | 'access' | 'leases' | 'cred
 const pollMs = 100
 /** How old an answer of resolve can be: it looks at the pointer at most this often. */
 const pointerCheckMs = 5_000
-const swapAttempts = 10
 
 /** What the principal has on a cluster before anything is taken away or given back. */
 type Held = {
@@ -63,13 +63,11 @@ const changeDenied = async (
   directories: RevokeDeps['directories'],
   change: (denied: readonly Revocation[]) => readonly Revocation[],
 ): Promise<{ readonly changed: boolean }> => {
-  for (let attempt = 1; attempt <= swapAttempts; attempt++) {
-    const { revision, policy, next, denied } = await directories.readPointer()
-    const changed = change(denied)
-    if (changed === denied) return { changed: false }
-    if (await directories.swapPointer(revision, { policy, next, denied: changed })) return { changed: true }
-  }
-  throw new CommandError('others keep changing the directory; nothing was changed: try again')
+  const { changed } = await changePointer(directories, ({ denied: before }) => {
+    const denied = change(before)
+    return denied === before ? undefined : { denied }
+  })
+  return { changed }
 }
 
 const readHeld = (

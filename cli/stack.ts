@@ -8,11 +8,15 @@ import * as z from 'zod'
 import { parseSigningKeyTimes } from '../shared/domain/signing-key.ts'
 import { createAccessStore } from '../shared/store/access-store.ts'
 import { createClientStore } from '../shared/store/client-store.ts'
+import { createCrawlQueue, parseCrawlMessage } from '../shared/store/crawl-queue.ts'
 import { createCredentialStore } from '../shared/store/credential-store.ts'
 import { createDirectoryStore } from '../shared/store/directory-store.ts'
+import { createInventoryStore } from '../shared/store/inventory-store.ts'
 import { createLeaseStore } from '../shared/store/lease-store.ts'
-import { createDeadLetters, createQueue } from '../shared/store/queue.ts'
+import { createDeadLetters, createQueue, parseMessage } from '../shared/store/queue.ts'
+import { createUseStore } from '../shared/store/use-store.ts'
 import { CommandError } from './command-error.ts'
+import { meterDynamo } from './dynamo-cost.ts'
 
 const outputsSchema = z.object({
   IssuerUrl: z.string(),
@@ -23,6 +27,9 @@ const outputsSchema = z.object({
   QueueUrl: z.string(),
   RevocationsUrl: z.string(),
   DeadLetterQueueUrl: z.string(),
+  InventoryTableName: z.string(),
+  CrawlQueueUrl: z.string(),
+  CrawlDeadLetterQueueUrl: z.string(),
   OperatorRoleArn: z.string(),
   ResolveLogGroupName: z.string(),
   SigningKeyTimes: z.string(),
@@ -56,6 +63,9 @@ export const openStack = async (stackName: string) => {
     QueueUrl,
     RevocationsUrl,
     DeadLetterQueueUrl,
+    InventoryTableName,
+    CrawlQueueUrl,
+    CrawlDeadLetterQueueUrl,
     OperatorRoleArn,
     ResolveLogGroupName,
     SigningKeyTimes,
@@ -69,6 +79,7 @@ export const openStack = async (stackName: string) => {
   const sqs = new SQSClient({ credentials })
   return {
     issuerUrl: IssuerUrl,
+    cost: meterDynamo(dynamo),
     directories: createDirectoryStore(dynamo, DirectoryTableName),
     access: createAccessStore(dynamo, AccessTableName),
     credentials: createCredentialStore(dynamo, CredentialsTableName),
@@ -78,7 +89,11 @@ export const openStack = async (stackName: string) => {
     signingKeyTimes: parseSigningKeyTimes(SigningKeyTimes),
     clients: createClientStore(dynamo, DirectoryTableName),
     queue: createQueue(sqs, QueueUrl, RevocationsUrl),
-    deadLetters: createDeadLetters(sqs, DeadLetterQueueUrl),
+    deadLetters: createDeadLetters(sqs, DeadLetterQueueUrl, parseMessage),
+    inventory: createInventoryStore(dynamo, InventoryTableName),
+    uses: createUseStore(dynamo, InventoryTableName),
+    crawlQueue: createCrawlQueue(sqs, CrawlQueueUrl),
+    crawlDeadLetters: createDeadLetters(sqs, CrawlDeadLetterQueueUrl, parseCrawlMessage),
   }
 }
 

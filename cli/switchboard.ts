@@ -41,7 +41,16 @@ for the platform team
                         --cluster <name> there only
   restore <principal>   end that; --cluster <name> there only
   revoked               who is revoked, and where
-  redrive               queue again what rotate gave up
+  redrive               queue again what rotate and crawl gave up
+  crawl                 look at every cluster now, and follow it: --cluster <name or id> that one, --source <name> those of
+                        one source; --accept-drop when listeners or clusters that are gone are meant to be; --wait <seconds>
+                        (default 600)
+  clusters              what was found: each cluster, its state, when it was last seen, what fails
+  catalog [words]       channels and topics, who may use them and who does: --owner, --label key=value, --cluster;
+                        --unused what nobody uses, with routes without a lease for 30 days and grants never used
+  drift                 the policy in force against what was found: exits 1 with drift, 3 where it cannot be told;
+                        --cluster <name> there only
+  init --from-inventory a first policy from what was found, to be read and filled in; --out <file>
   why <request id>      the true reason behind an answer; --hours <n> looks further back (default 24)
   client add <id>       make a client id and print its secret, once
   client rotate <id>    print a second secret; --finish ends the older one
@@ -49,7 +58,8 @@ for the platform team
 
   --stack <name>        the CloudFormation stack (default Switchboard)
   --wait <seconds>      how long to wait for access and keys (default 60)
-  --json                plan, revisions, explain, leases, credentials and revoked for machines
+  --json                plan, revisions, explain, leases, credentials, revoked, crawl, clusters, catalog and drift
+                        for machines
 
 These use the AWS credentials and region of your environment to read the stack's
 outputs and to assume the operator role that the stack made.`
