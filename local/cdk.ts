@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 import type { SigningKeyTimes } from '../shared/domain/signing-key.ts'
 import { awsEnvironment } from './emulator.ts'
+import { allowBatches } from './emulator-differences.ts'
 import { LocalError } from './errors.ts'
 import { localBin, nodeFile, root } from './paths.ts'
 import { cleanEnvironment, runCommand } from './processes.ts'
@@ -50,18 +51,28 @@ export const bootstrap = (place: CdkPlace): Promise<void> =>
 export type Deployed = {
   readonly issuerUrl: string
   readonly mskClusterArn: string
+  readonly confluentUrl: string
   /** @default - what a stack of people would have */
   readonly signingKeys?: Partial<SigningKeyTimes>
 }
 
+const outputOf = ({ runDirectory }: CdkPlace): string => join(runDirectory, 'cdk.out')
+
 /** Renders the app into templates and bundles, in a folder of this run. */
-export const synthesize = (place: CdkPlace, { issuerUrl, mskClusterArn, signingKeys = {} }: Deployed): Promise<void> =>
-  run(place, 'synth', [
+export const synthesize = async (
+  place: CdkPlace,
+  { issuerUrl, mskClusterArn, confluentUrl, signingKeys = {} }: Deployed,
+): Promise<void> => {
+  await run(place, 'synth', [
     '--quiet',
-    ...['--output', join(place.runDirectory, 'cdk.out')],
+    ...['--output', outputOf(place)],
     ...['--context', `issuerUrl=${issuerUrl}`, '--context', 'development=true'],
     ...['--context', `signingKeys=${JSON.stringify(signingKeys)}`, '--context', `mskClusters=${mskClusterArn}`],
+    ...['--context', `confluentUrl=${confluentUrl}`],
   ])
+  const template = join(outputOf(place), `${stackName}.template.json`)
+  writeFileSync(template, allowBatches(readFileSync(template, 'utf8')))
+}
 
 const outputsSchema = z.record(z.string(), z.record(z.string(), z.string()))
 
@@ -70,7 +81,7 @@ export const deploy = async (place: CdkPlace): Promise<Readonly<Record<string, s
   const outputsFile = join(place.runDirectory, 'outputs.json')
   await run(place, 'deploy', [
     stackName,
-    ...['--app', join(place.runDirectory, 'cdk.out'), '--require-approval', 'never', '--progress', 'events'],
+    ...['--app', outputOf(place), '--require-approval', 'never', '--progress', 'events'],
     ...['--outputs-file', outputsFile],
   ])
   const outputs = outputsSchema.safeParse(JSON.parse(readFileSync(outputsFile, 'utf8'))).data?.[stackName]

@@ -42,6 +42,16 @@ export const emulatorSettings = ({
 })
 
 /**
+ * With TLS it also takes port 443 where it may, which is not its own here; and of two that start at once the one that is
+ * too late for it finds its own port taken, by itself.
+ */
+export const emulatorProgram = `
+import ministack.app
+ministack.app._port_is_bindable = lambda *_: False
+ministack.app.main()
+`
+
+/**
  * With `AUTH` the CDK's uploads are signed in a way that it accepts over TLS only, and its own certificate maker needs
  * the `openssl` program and one TMPDIR a stack: it gets a certificate from us. Its function workers are Node processes
  * that call it back, so they have to trust the same authority.
@@ -72,6 +82,17 @@ export const apiPathPrefix = (apiId: string): string => `/_aws/execute-api/${api
 
 /** The access key that the emulator always takes for the account's root user. */
 export const rootCredentials = { accessKeyId: 'test', secretAccessKey: 'test' } as const
+
+const sendMessage = 'sqs:SendMessage'
+
+/** It asks for an action of this name to take ten messages at once; on AWS the one for a single message is enough. */
+export const allowBatches = (template: string): string =>
+  JSON.stringify(
+    JSON.parse(template, (name, value: unknown) => {
+      if (name !== 'Action' || ![value].flat().includes(sendMessage)) return value
+      return [value, `${sendMessage}Batch`].flat()
+    }),
+  )
 
 /** `TimeToLiveSpecification` is ignored when CloudFormation creates a table. */
 export const enableTimeToLive = async (client: DynamoDBClient, leasesTable: string): Promise<void> => {

@@ -3,7 +3,7 @@ import { get } from 'node:https'
 import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import type { Authority } from './certificates.ts'
-import { emulatorSettings, emulatorTls, workerPackage } from './emulator-differences.ts'
+import { emulatorProgram, emulatorSettings, emulatorTls, workerPackage } from './emulator-differences.ts'
 import { localBin } from './paths.ts'
 import { cleanEnvironment, startProcess, waitUntilReady } from './processes.ts'
 import type { StackState } from './state.ts'
@@ -57,7 +57,7 @@ export const startEmulator = async ({
   const started = startProcess(runDirectory, {
     name: 'emulator',
     file: pythonFile,
-    args: ['-m', 'ministack'],
+    args: ['-c', emulatorProgram],
     env: cleanEnvironment({
       // Its function workers run the first `node` they find.
       PATH: `${join(localBin('node'), '..')}:${process.env.PATH ?? ''}`,

@@ -1,3 +1,4 @@
+import { confluentIds } from './confluent/process.ts'
 import { awsEnvironment } from './emulator.ts'
 import type { KafkaCluster, StackState } from './state.ts'
 
@@ -26,6 +27,13 @@ export const renderEnvLines = (state: StackState): string[] => {
     AWS_ENDPOINT_URL_KAFKA: state.msk.url,
     MSK_ENDPOINT: state.msk.url,
     MSK_CLUSTER_ARN: state.msk.clusterArn,
+    CONFLUENT_ENDPOINT: state.confluent.url,
+    CONFLUENT_CLUSTER_ID: confluentIds.kafka,
+    CONFLUENT_REGISTRY_ID: confluentIds.registry,
+    CONFLUENT_CLOUD_SECRET_ARN: state.confluent.secrets.cloud,
+    CONFLUENT_CLUSTER_SECRET_ARN: state.confluent.secrets.kafka,
+    CONFLUENT_REGISTRY_SECRET_ARN: state.confluent.secrets.registry,
+    SCHEMA_REGISTRY_URL: state.confluent.registryUrl,
     AWS_ACCOUNT_ID: state.aws.accountId,
     KAFKA_CA_FILE: state.caFile,
     // The same user on both clusters, and one password for it: these two lines fit either.

@@ -4,14 +4,14 @@ import { renderEnvLines } from './env-lines.ts'
 import { LocalError } from './errors.ts'
 import { mintWorkloadToken, type TokenRequest } from './issuer.ts'
 import { startFolder } from './paths.ts'
-import { runningStack, start } from './start.ts'
+import { runningStack, type StartOptions, start } from './start.ts'
 import { runTeeth } from './teeth.ts'
 import { createTerminal } from './terminal.mjs'
 import { runTests } from './test.ts'
 
-const usage = `usage: npm start [-- --once]
+const usage = `usage: npm start [-- [--once] [--msk-clusters <count>]]
        npm test
-       npm run demo [-- rotation]
+       npm run demo [-- rotation|crawl]
        npm run test:teeth [-- [--only <text>] [--without-stack] [--list]]
        npm run -s local -- env
        npm run -s local -- client <id>
@@ -58,6 +58,14 @@ const parseTokenRequest = (args: readonly string[]): TokenRequest => {
   }
 }
 
+const parseStart = (args: readonly string[]): StartOptions => {
+  const options = { once: { type: 'boolean', default: false }, 'msk-clusters': { type: 'string' } } as const
+  const { once, 'msk-clusters': count } = parseArgs({ args: [...args], options }).values
+  if (count === undefined) return { once }
+  if (!/^\d{1,4}$/.test(count)) throw new UsageError(`--msk-clusters takes 0 to 9999, got \`${count}\``)
+  return { once, mskClusters: Number(count) }
+}
+
 const requireStack = () => {
   const state = runningStack(startFolder)
   if (state === undefined) throw new LocalError('no stack is up: run `npm start` in another terminal first')
@@ -84,11 +92,12 @@ const local = async ([command, ...args]: readonly string[]): Promise<void> => {
 }
 
 const demo = async ([name, ...rest]: readonly string[]): Promise<number> => {
-  if (rest.length > 0 || (name !== undefined && name !== 'rotation')) throw new UsageError(usage)
-  if (name === 'rotation') {
-    const { runRotationDemo } = await import('./demo-rotation.ts')
-    return runRotationDemo()
+  if (rest.length > 0) throw new UsageError(usage)
+  if (name === 'rotation' || name === 'crawl') {
+    const { runScenario } = await import('./demo-scenarios.ts')
+    return runScenario(name)
   }
+  if (name !== undefined) throw new UsageError(usage)
   const state = requireStack()
   const { runDemo } = await import('./demo.ts')
   await runDemo(state, (text) => process.stdout.write(`${text}\n`))
@@ -98,7 +107,7 @@ const demo = async ([name, ...rest]: readonly string[]): Promise<number> => {
 const run = async ([command, ...args]: readonly string[]): Promise<number> => {
   switch (command) {
     case 'start':
-      return start({ once: parseArgs({ args, options: { once: { type: 'boolean', default: false } } }).values.once })
+      return start(parseStart(args))
     case 'test':
       return runTests()
     case 'local':

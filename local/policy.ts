@@ -1,9 +1,12 @@
-import { isMap, isScalar, isSeq, parseDocument } from 'yaml'
+import { type Document, isMap, isScalar, isSeq, parseDocument } from 'yaml'
+import { confluentIds } from './confluent/process.ts'
 import { LocalError } from './errors.ts'
 import type { StackState } from './state.ts'
 
 /** What of a stack goes into a policy in place of the addresses that it was written with. */
-export type PolicyPlaces = Pick<StackState, 'issuer' | 'clusters' | 'msk'> & { readonly certificate: string }
+export type PolicyPlaces = Pick<StackState, 'aws' | 'issuer' | 'clusters' | 'msk' | 'confluent'> & {
+  readonly certificate: string
+}
 
 /** The callers of a policy that show a secret. */
 export const clientsOf = (source: string): readonly string[] => {
@@ -12,11 +15,28 @@ export const clientsOf = (source: string): readonly string[] => {
   return identities.items.flatMap((rule) => (isMap(rule) && rule.has('client') ? [String(rule.get('client'))] : []))
 }
 
+/** Its sources, at the simulated control planes. */
+const renderCrawl = (document: Document, { aws, confluent }: PolicyPlaces): void => {
+  const sources = document.get('crawl')
+  if (!isMap(sources)) return
+  for (const { key } of sources.items) {
+    const path = ['crawl', String(isScalar(key) ? key.value : key)]
+    if (document.getIn([...path, 'provider']) === 'msk') {
+      document.setIn([...path, 'regions'], [aws.region])
+      continue
+    }
+    const { cloud, kafka, registry } = confluent.secrets
+    document.setIn([...path, 'secret'], cloud)
+    document.setIn([...path, 'keys'], { [confluentIds.kafka]: kafka, [confluentIds.registry]: registry })
+  }
+}
+
 /**
- * The same policy, comments and all, with this stack's issuer, listeners, certificate, admin secrets and MSK cluster.
+ * The same policy, comments and all, with this stack's issuer, listeners, certificate, admin secrets, MSK cluster and control planes.
  * @throws LocalError when the policy names a cluster or a network that the local stack does not have
  */
-export const renderPolicy = (source: string, { issuer, clusters, msk, certificate }: PolicyPlaces): string => {
+export const renderPolicy = (source: string, places: PolicyPlaces): string => {
+  const { issuer, clusters, msk, certificate } = places
   const document = parseDocument(source)
   if (document.errors[0] !== undefined) throw new LocalError(`the policy is no YAML: ${document.errors[0].message}`)
   document.setIn(['identities', 0, 'issuer'], issuer.url)
@@ -47,5 +67,6 @@ export const renderPolicy = (source: string, { issuer, clusters, msk, certificat
       document.setIn([...path, 'listeners', index, 'bootstrap'], bootstrap)
     }
   }
+  renderCrawl(document, places)
   return document.toString({ lineWidth: 0 })
 }

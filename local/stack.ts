@@ -7,6 +7,8 @@ import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secre
 import type { SigningKeyTimes } from '../shared/domain/signing-key.ts'
 import { apiIdOf, bootstrap, type CdkPlace, deploy, stackName, synthesize } from './cdk.ts'
 import { createAuthority } from './certificates.ts'
+import type { ConfluentKey } from './confluent/control-plane.ts'
+import { type ConfluentKeys, launchConfluent } from './confluent/process.ts'
 import { awsEnvironment, startEmulator, trustAuthority } from './emulator.ts'
 import { enableTimeToLive, forgetEmptyVersion, rootCredentials } from './emulator-differences.ts'
 import { LocalError } from './errors.ts'
@@ -18,7 +20,7 @@ import { makeClassArchive } from './kafka/class-archive.ts'
 import { createTopics, formatCluster, type KafkaRuntime, randomPassword, startCluster } from './kafka/cluster.ts'
 import { thisProcess } from './lock.mjs'
 import { clusterArn } from './msk/clusters.ts'
-import { launchMskControlPlane } from './msk/process.ts'
+import { type GeneratedClusters, launchMskControlPlane } from './msk/process.ts'
 import type { Propagation } from './msk/scram-secrets.ts'
 import { nodeFile, root } from './paths.ts'
 import { clientsOf, renderPolicy } from './policy.ts'
@@ -46,19 +48,32 @@ const examplePolicy = join(root, 'examples/policy.yaml')
 const logFolder = 'logs'
 /** Patience of people; on MSK it is up to 10 minutes. */
 const mskPropagation: Propagation = { minMs: 500, maxMs: 2_000 }
+/** Enough to look like an account; a crawl of them takes seconds. */
+const fewGeneratedMsk: GeneratedClusters = { count: 20, topicsPerCluster: 20 }
 
-/** A secret that a platform team makes for its own cluster; `rotate` may read it because of its name. */
-const createAdminSecret = async (client: SecretsManagerClient, name: string, password: string): Promise<string> => {
+/** A secret that a platform team makes for what is its own; `rotate` and `crawl` may read it because of its name. */
+const createClusterSecret = async (
+  client: SecretsManagerClient,
+  name: string,
+  value: Readonly<Record<string, string>>,
+): Promise<string> => {
   const { ARN } = await client.send(
     new CreateSecretCommand({
       Name: `switchboard/${stackName}/clusters/${name}`,
-      Description: `Kafka admin of ${name}`,
-      SecretString: JSON.stringify({ username: 'admin', password, mechanism: 'SCRAM-SHA-512' }),
+      SecretString: JSON.stringify(value),
     }),
   )
-  if (ARN === undefined) throw new LocalError(`the admin secret of ${name} has no ARN`)
+  if (ARN === undefined) throw new LocalError(`the secret of ${name} has no ARN`)
   return ARN
 }
+
+const createAdminSecret = (client: SecretsManagerClient, name: string, password: string): Promise<string> =>
+  createClusterSecret(client, name, { username: 'admin', password, mechanism: 'SCRAM-SHA-512' })
+
+const confluentKey = (): ConfluentKey => ({ key: randomPassword().slice(0, 16), secret: randomPassword() })
+
+const createKeySecret = (client: SecretsManagerClient, name: string, { key, secret }: ConfluentKey): Promise<string> =>
+  createClusterSecret(client, `confluent-${name}`, { apiKey: key, apiSecret: secret })
 
 const awsClients = ({ endpointUrl, accessKeyId, secretAccessKey }: StackState['aws']) => {
   const settings = { region, endpoint: endpointUrl, credentials: { accessKeyId, secretAccessKey } }
@@ -141,6 +156,7 @@ export const bringUp = async (
     signal: outer,
     maxReauthMs,
     signingKeys = {},
+    generatedMsk = fewGeneratedMsk,
   }: {
     readonly runDirectory: string
     readonly signal: AbortSignal
@@ -148,6 +164,8 @@ export const bringUp = async (
     readonly maxReauthMs?: number
     /** @default - what a stack of people would have */
     readonly signingKeys?: Partial<SigningKeyTimes>
+    /** Clusters that MSK shows beside the real one, with nothing behind them. @default - 20 with 20 topics each */
+    readonly generatedMsk?: GeneratedClusters
   },
 ): Promise<StackState> => {
   const failed = new AbortController()
@@ -157,9 +175,9 @@ export const bringUp = async (
   mkdirSync(logDirectory, { recursive: true, mode: 0o700 })
   writeStackRecord({ version: 1, status: 'starting', runDirectory, owner: thisProcess(), processes: [] })
 
-  const [emulatorPort = 0, frontPort = 0, issuerPort = 0, mskPort = 0, ...kafkaPorts] = await freePorts(
-    4 + 2 * portsPerCluster,
-  )
+  const ports = await freePorts(6 + 2 * portsPerCluster)
+  const [emulatorPort = 0, frontPort = 0, issuerPort = 0, mskPort = 0, confluentPort = 0, registryPort = 0] = ports
+  const kafkaPorts = ports.slice(6)
   const authority = await createAuthority()
   const caFile = join(runDirectory, 'ca.pem')
   writeFileSync(caFile, authority.certificate, { mode: 0o600 })
@@ -170,6 +188,8 @@ export const bringUp = async (
   const place: CdkPlace = { runDirectory, logDirectory, aws, caFile, signal }
   const common = { runDirectory, logDirectory, signal }
   const mskClusterArn = clusterArn({ name: 'analytics', type: 'provisioned' }, aws)
+  const confluentUrl = `http://127.0.0.1:${confluentPort}`
+  const confluentKeys: ConfluentKeys = { cloud: confluentKey(), kafka: confluentKey(), registry: confluentKey() }
   const adminPassword = randomPassword()
 
   const prepareKafka = async () => {
@@ -214,14 +234,17 @@ export const bringUp = async (
     await allOrNone(failed, [terminal.step('cdk bootstrap', () => bootstrap(place)), synthesis])
     const outputs = await terminal.step('cdk deploy', () => deploy(place))
     const { dynamo, secrets } = awsClients(aws)
-    const secretArns = await terminal.step('admin secrets of the clusters', async () => {
-      const [payments, analytics] = await Promise.all([
+    const secretArns = await terminal.step('secrets of the clusters', async () => {
+      const [payments, analytics, cloud, kafka, registry] = await Promise.all([
         createAdminSecret(secrets, 'payments', adminPassword),
         createAdminSecret(secrets, 'analytics', adminPassword),
+        createKeySecret(secrets, 'cloud', confluentKeys.cloud),
+        createKeySecret(secrets, 'cluster', confluentKeys.kafka),
+        createKeySecret(secrets, 'registry', confluentKeys.registry),
         enableTimeToLive(dynamo, outputs.LeasesTableName ?? ''),
         forgetEmptyVersion(secrets, outputs.SigningKeySecretArn ?? ''),
       ])
-      return { payments, analytics }
+      return { payments, analytics, confluent: { cloud, kafka, registry } }
     })
     const apiId = apiIdOf(outputs.ApiUrl ?? '')
     pointFrontAt(runDirectory, apiId)
@@ -241,7 +264,9 @@ export const bringUp = async (
     terminal.step('OIDC issuer of the workloads', () => startIssuer({ ...common, port: issuerPort }))
 
   // The longest step of all needs nothing but the source, so it is the first to start.
-  const synthesis = terminal.step('cdk synth', () => synthesize(place, { issuerUrl: url, mskClusterArn, signingKeys }))
+  const synthesis = terminal.step('cdk synth', () =>
+    synthesize(place, { issuerUrl: url, mskClusterArn, confluentUrl, signingKeys }),
+  )
   const [kafka, deployed] = await allOrNone(failed, [prepareKafka(), deployStack(), launchIssuer(), synthesis])
   const cluster = (name: 'payments' | 'analytics'): KafkaCluster => ({
     name,
@@ -262,17 +287,28 @@ export const bringUp = async (
       await createTopics(clusters[name], topics[name], log)
     })
   const makeClients = terminal.step('secrets of the example’s clients', () => addClients({}, place))
-  const bootBehindMsk = async () => {
+  const bootBehindControlPlanes = async () => {
     await boot('analytics')
-    return terminal.step('simulated MSK control plane in front of analytics', () =>
-      launchMskControlPlane({
-        ...{ ...common, port: mskPort, caFile, aws },
-        cluster: clusters.analytics,
-        propagation: mskPropagation,
-      }),
+    return terminal.step('simulated MSK and Confluent Cloud in front of analytics', () =>
+      Promise.all([
+        launchMskControlPlane({
+          ...{ ...common, port: mskPort, caFile, aws },
+          cluster: clusters.analytics,
+          propagation: mskPropagation,
+          generated: generatedMsk,
+        }),
+        launchConfluent({
+          ...{ ...common, port: confluentPort, registryPort, keys: confluentKeys },
+          cluster: clusters.analytics,
+        }),
+      ]),
     )
   }
-  const [clients, , msk] = await allOrNone(failed, [makeClients, boot('payments'), bootBehindMsk()])
+  const [clients, , [msk, confluent]] = await allOrNone(failed, [
+    makeClients,
+    boot('payments'),
+    bootBehindControlPlanes(),
+  ])
 
   const state: StackState = {
     version: 1,
@@ -289,6 +325,7 @@ export const bringUp = async (
     issuer,
     clusters,
     msk,
+    confluent: { ...confluent, secrets: deployed.secretArns.confluent },
     clients,
   }
   await terminal.step('example policy', () => applyExamplePolicy(state, signal))
@@ -316,7 +353,11 @@ export const applyExamplePolicy = async (state: StackState, signal: AbortSignal)
 export const deployAgain = async (terminal: Terminal, state: StackState, signal: AbortSignal): Promise<void> => {
   const place = placeOf(state, signal)
   await terminal.step('cdk synth', () =>
-    synthesize(place, { issuerUrl: state.switchboard.url, mskClusterArn: state.msk.clusterArn }),
+    synthesize(place, {
+      issuerUrl: state.switchboard.url,
+      mskClusterArn: state.msk.clusterArn,
+      confluentUrl: state.confluent.url,
+    }),
   )
   await terminal.step('cdk deploy', () => deploy(place))
   await terminal.step('example policy', () => applyExamplePolicy(state, signal))

@@ -50,9 +50,26 @@ const joinRunning = async (terminal: Terminal, { pid }: ProcessIdentity, { signa
   terminal.line(`The stack is held by process ${pid}; it stops when that process stops.`)
 }
 
-const holdStack = async (terminal: Terminal, once: boolean, { signal, stopped }: Session): Promise<void> => {
+export type StartOptions = {
+  /** Not held after the main job. */
+  readonly once: boolean
+  /** That the simulated MSK shows beside the real one. @default - a few */
+  readonly mskClusters?: number
+}
+
+const topicsPerMskCluster = 20
+
+const holdStack = async (
+  terminal: Terminal,
+  { once, mskClusters }: StartOptions,
+  { signal, stopped }: Session,
+): Promise<void> => {
   const startedAt = Date.now()
-  const state = await bringUp(terminal, { runDirectory: startFolder, signal })
+  const state = await bringUp(terminal, {
+    runDirectory: startFolder,
+    signal,
+    ...(mskClusters !== undefined && { generatedMsk: { count: mskClusters, topicsPerCluster: topicsPerMskCluster } }),
+  })
   signal.throwIfAborted()
   await Promise.race([doMainJob(terminal, state), stopped.then(() => signal.throwIfAborted())])
   showEnd(terminal, state)
@@ -68,7 +85,7 @@ const holdStack = async (terminal: Terminal, once: boolean, { signal, stopped }:
 }
 
 /** Brings the stack up, does the main job, and holds the stack until it is told to stop; resolves to the exit code. */
-export const start = async ({ once }: { readonly once: boolean }): Promise<number> => {
+export const start = async (options: StartOptions): Promise<number> => {
   const terminal = createTerminal()
   const session = openSession()
   const lock = tryLock(`${startFolder}.lock`)
@@ -88,11 +105,11 @@ export const start = async ({ once }: { readonly once: boolean }): Promise<numbe
     if (readStackRecord(stateFileOf(startFolder)) !== undefined) {
       await terminal.step('what an earlier run left behind', () => takeDown(startFolder))
     }
-    await holdStack(terminal, once, session)
+    await holdStack(terminal, options, session)
   } catch (error) {
     // Ctrl-C is how a stack that is up ends; one that is not up has missed its purpose.
     const isUp = runningStack(startFolder) !== undefined
-    code = wasStopped(session) ? (isUp && !once ? 0 : 130) : 1
+    code = wasStopped(session) ? (isUp && !options.once ? 0 : 130) : 1
     if (code === 1) reportFailure(terminal, error)
   } finally {
     terminal.line()

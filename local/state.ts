@@ -63,6 +63,12 @@ const ready = record.extend({
   clusters: z.object({ payments: kafkaCluster, analytics: kafkaCluster }),
   /** The simulated MSK control plane, and the ARN under which it shows the cluster `analytics`. */
   msk: z.object({ url: z.string(), clusterArn: z.string() }),
+  /** The simulated Confluent Cloud, which has the cluster `analytics` too, and the ARNs of the secrets with its keys. */
+  confluent: z.object({
+    url: z.string(),
+    registryUrl: z.string(),
+    secrets: z.object({ cloud: z.string(), kafka: z.string(), registry: z.string() }),
+  }),
   /** `id:secret` of the example policy's callers that have one. */
   clients: z.record(z.string(), z.string()).default({}),
 })

@@ -20,10 +20,7 @@ type Common = {
   readonly bootstrapBrokers: GetBootstrapBrokersResponse
 }
 
-/** A cluster that the control plane shows as MSK Provisioned, in front of a real Kafka cluster. */
-export type ProvisionedCluster = Common & {
-  readonly type: 'provisioned'
-  readonly kafka: { readonly cluster: KafkaCluster; readonly admin: AdminCredential }
+type Provisioning = {
   /** @default SCRAM, without IAM or TLS client authentication */
   readonly clientAuthentication?: Provisioned['ClientAuthentication']
   /** @default - reachable in its own VPC only */
@@ -32,10 +29,26 @@ export type ProvisionedCluster = Common & {
   readonly kafkaVersion?: string
 }
 
+/** A cluster that the control plane shows as MSK Provisioned, in front of a real Kafka cluster. */
+export type ProvisionedCluster = Common &
+  Provisioning & {
+    readonly type: 'provisioned'
+    readonly kafka: { readonly cluster: KafkaCluster; readonly admin: AdminCredential }
+  }
+
+/** Shown as MSK Provisioned too, with nothing behind it: for a crawl of more clusters than a machine can run. */
+export type GeneratedCluster = Common &
+  Provisioning & {
+    readonly type: 'generated'
+    readonly inventory: Inventory
+    readonly configsOf: (topic: string) => Readonly<Record<string, string>>
+    readonly secretArns: readonly string[]
+  }
+
 /** A cluster that is there to be listed; MSK Serverless knows IAM only, which nothing simulates. */
 export type ServerlessCluster = Common & { readonly type: 'serverless' }
 
-export type SimulatedCluster = ProvisionedCluster | ServerlessCluster
+export type SimulatedCluster = ProvisionedCluster | GeneratedCluster | ServerlessCluster
 
 export type Place = { readonly region: string; readonly accountId: string }
 
@@ -63,7 +76,7 @@ export const clusterArn = (cluster: Identity, place: Place): string => arn(place
 export const topicArn = (cluster: SimulatedCluster, topic: string, place: Place): string =>
   arn(place, `topic/${idOf(cluster)}/${topic}`)
 
-const provisionedOf = (cluster: ProvisionedCluster) =>
+const provisionedOf = (cluster: Provisioning) =>
   ({
     BrokerNodeGroupInfo: {
       BrokerAZDistribution: 'DEFAULT',
@@ -105,7 +118,7 @@ const commonOf = (cluster: SimulatedCluster, place: Place) => ({
 })
 
 /** As ListClusters and DescribeCluster show it; they know no serverless clusters. */
-export const toClusterInfo = (cluster: ProvisionedCluster, place: Place): ClusterInfo => ({
+export const toClusterInfo = (cluster: ProvisionedCluster | GeneratedCluster, place: Place): ClusterInfo => ({
   ...commonOf(cluster, place),
   ...provisionedOf(cluster),
 })
@@ -113,23 +126,27 @@ export const toClusterInfo = (cluster: ProvisionedCluster, place: Place): Cluste
 /** As ListClustersV2 and DescribeClusterV2 show it. */
 export const toClusterV2 = (cluster: SimulatedCluster, place: Place): Cluster => ({
   ...commonOf(cluster, place),
-  ...(cluster.type === 'provisioned'
-    ? { ClusterType: 'PROVISIONED', Provisioned: provisionedOf(cluster) }
-    : {
+  ...(cluster.type === 'serverless'
+    ? {
         ClusterType: 'SERVERLESS',
         Serverless: {
           VpcConfigs: [{ SubnetIds: subnets, SecurityGroupIds: ['sg-0000000000000001'] }],
           ClientAuthentication: { Sasl: { Iam: { Enabled: true } } },
           ConnectivityInfo: { NetworkType: 'IPV4' },
         },
-      }),
+      }
+    : { ClusterType: 'PROVISIONED', Provisioned: provisionedOf(cluster) }),
 })
 
-export const hasScram = (cluster: ProvisionedCluster): boolean =>
+export const hasScram = (cluster: Provisioning): boolean =>
   provisionedOf(cluster).ClientAuthentication.Sasl?.Scram?.Enabled === true
 
 /** The brokers that the real cluster has now. */
-export const toNodes = (cluster: ProvisionedCluster, { brokers }: Inventory, place: Place): NodeInfo[] =>
+export const toNodes = (
+  cluster: ProvisionedCluster | GeneratedCluster,
+  { brokers }: Inventory,
+  place: Place,
+): NodeInfo[] =>
   brokers.map(({ id, host }) => ({
     AddedToClusterTime: createdAt.toISOString(),
     BrokerNodeInfo: {

@@ -8,11 +8,12 @@ import { createScramAdmin, type ScramAdmin } from '../../shared/clusters/kafka/s
 import { clusterArn, type SimulatedCluster } from './clusters.ts'
 import { MskError } from './errors.ts'
 import { createFaults, type FaultKind, type MskFaults, type StrikingFaults } from './faults.ts'
-import { createInventoryReader } from './inventory.ts'
+import { type GeneratedOptions, generateClusters } from './generated-clusters.ts'
+import { createGeneratedReader, createInventoryReader } from './inventory.ts'
 import { type Backed, createOperations, type Operations } from './operations.ts'
-import { createPager } from './paging.ts'
+import { createPager, type TokenFault } from './paging.ts'
 import { matchRoute, type OperationName } from './routes.ts'
-import { createScramSecrets, type Propagation } from './scram-secrets.ts'
+import { createScramSecrets, generatedScramSecrets, type Propagation } from './scram-secrets.ts'
 import { createSecretReader } from './secret-reader.ts'
 import { checkSignatureShape } from './signature.ts'
 import { toWire } from './wire.ts'
@@ -27,6 +28,8 @@ export type MskControlPlaneOptions = {
     readonly secretAccessKey: string
   }
   readonly clusters: readonly SimulatedCluster[]
+  /** So many more, with nothing behind them. @default - none */
+  readonly generated?: Pick<GeneratedOptions, 'count' | 'topicsPerCluster'>
   /**
    * From a call, or a new version of a secret, to the brokers: 100 ms to 10 minutes, as it is up to 10 on MSK. A PUT to
    * `/_simulated/propagation` changes it.
@@ -40,6 +43,8 @@ export type MskControlPlaneOptions = {
   readonly pageSize?: number
   /** How old topics may be. @default 60_000, as on MSK */
   readonly maxInventoryAgeMs?: number
+  /** Of faults that last for a while. @default Date.now */
+  readonly now?: () => number
   /** @default - standard error */
   readonly report?: (line: string) => void
 }
@@ -58,6 +63,7 @@ const longestMs = 600_000
 const largestBody = 1_048_576
 const faultsPath = '/_simulated/faults'
 const propagationPath = '/_simulated/propagation'
+const bootstrapPath = '/_simulated/bootstrap-brokers'
 
 const checkPropagation = ({ minMs, maxMs }: Propagation): void => {
   if (minMs >= shortestMs && minMs <= maxMs && maxMs <= longestMs) return
@@ -73,7 +79,13 @@ const readBody = async (request: IncomingMessage): Promise<string> => {
   return body
 }
 
-type Answer = { readonly status: number; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }
+type Answer = {
+  readonly status: number
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+  /** What becomes of it on the way. */
+  readonly fault?: 'malformed' | 'half-open' | undefined
+}
 
 const refusals: readonly (readonly [FaultKind, () => MskError])[] = [
   ['throttled', () => new MskError('TooManyRequestsException', 'Too Many Requests')],
@@ -84,6 +96,8 @@ const refusals: readonly (readonly [FaultKind, () => MskError])[] = [
   ['unavailable', () => new MskError('ServiceUnavailableException', 'The service cannot complete the request.')],
   ['forbidden', () => new MskError('ForbiddenException', 'Access forbidden. Check your credentials and retry.')],
 ]
+
+const tokenFaults = ['refused', 'repeats', 'loops', 'endless'] as const satisfies readonly TokenFault[]
 
 const toAnswer = (error: unknown, report: (line: string) => void): Answer => {
   if (!(error instanceof MskError)) {
@@ -97,8 +111,11 @@ const toAnswer = (error: unknown, report: (line: string) => void): Answer => {
   return { status, headers: { 'x-amzn-errortype': type }, body: { invalidParameter, message } }
 }
 
+/** What other processes may change. */
+type Held = { propagation: Propagation; readonly moved: Map<string, Readonly<Record<string, string>>> }
+
 /** Reads and sets how long changes take from now on, from another process. */
-const answerPropagation = (method: string, body: string, held: { propagation: Propagation }): Answer => {
+const answerPropagation = (method: string, body: string, held: Held): Answer => {
   if (method === 'GET') return { status: 200, body: held.propagation }
   if (method !== 'PUT') return { status: 405 }
   try {
@@ -110,6 +127,24 @@ const answerPropagation = (method: string, body: string, held: { propagation: Pr
     return { status: 400, body: { message: error instanceof z.ZodError ? z.prettifyError(error) : String(error) } }
   }
 }
+
+/** Other addresses for a cluster from now on, from another process; `null` in place of them for those it started with. */
+const answerBootstrap = (method: string, body: string, { moved }: Held): Answer => {
+  if (method !== 'PUT') return { status: 405 }
+  try {
+    const { clusterArn: arn, bootstrapBrokers } = movedSchema.parse(JSON.parse(body))
+    if (bootstrapBrokers === null) moved.delete(arn)
+    else moved.set(arn, bootstrapBrokers)
+    return { status: 204 }
+  } catch (error) {
+    return { status: 400, body: { message: error instanceof z.ZodError ? z.prettifyError(error) : String(error) } }
+  }
+}
+
+const movedSchema = z.strictObject({
+  clusterArn: z.string().min(1),
+  bootstrapBrokers: z.record(z.string().startsWith('BootstrapBrokerString'), z.string()).nullable(),
+})
 
 /** Switches faults from another process: GET, PUT a list of them, DELETE. It is no part of MSK and needs no signature. */
 const answerFaults = (method: string, body: string, faults: MskFaults): Answer => {
@@ -139,13 +174,14 @@ const answerCall = async (
   }: {
     readonly operations: Operations
     readonly faults: StrikingFaults
-    readonly held: { propagation: Propagation }
+    readonly held: Held
     readonly region: string
   },
 ): Promise<Answer> => {
   const [path = '', search = ''] = url.split('?', 2)
   if (path === faultsPath) return answerFaults(method, body, faults)
   if (path === propagationPath) return answerPropagation(method, body, held)
+  if (path === bootstrapPath) return answerBootstrap(method, body, held)
   const matched = matchRoute(method, path)
   if (matched === undefined) {
     throw new MskError('UnknownOperationException', `The simulated MSK control plane has no ${method} ${path}.`)
@@ -155,17 +191,23 @@ const answerCall = async (
   const slow = faults.strike('slow', operation)
   if (slow !== undefined) await delay(slow.delayMs)
   for (const [kind, error] of refusals) if (faults.strike(kind, operation) !== undefined) throw error()
+  const fault = onTheWay.find((kind) => faults.strike(kind, operation) !== undefined)
   const answer = await operations[operation]({ labels, query: new URLSearchParams(search), body })
-  return { status: 200, body: toWire(answer) }
+  return { status: 200, body: toWire(answer), fault }
 }
 
-const send = (response: ServerResponse, { status, body, headers }: Answer): void => {
+const onTheWay = ['malformed', 'half-open'] as const
+
+const send = (response: ServerResponse, { status, body, headers, fault }: Answer): void => {
+  // it lasts until the other side gives up, or everything stops
+  if (fault === 'half-open') return
   response.writeHead(status, {
     'content-type': 'application/json',
     'x-amzn-requestid': randomUUID(),
     ...headers,
   })
-  response.end(body === undefined ? undefined : JSON.stringify(body))
+  const text = body === undefined ? undefined : JSON.stringify(body)
+  response.end(fault === 'malformed' ? text?.slice(0, text.length / 2) : text)
 }
 
 /**
@@ -177,28 +219,33 @@ const send = (response: ServerResponse, { status, body, headers }: Answer): void
  */
 export const startMskControlPlane = async ({
   aws,
-  clusters,
+  clusters: given,
+  generated,
   propagation,
   port = 0,
   maxUsers = 1_000,
   pageSize = 100,
   maxInventoryAgeMs = 60_000,
+  now = Date.now,
   report = (line) => process.stderr.write(`simulated MSK: ${line}\n`),
 }: MskControlPlaneOptions): Promise<MskControlPlane> => {
   checkPropagation(propagation)
-  const held = { propagation }
+  const held: Held = { propagation, moved: new Map() }
   const { region, accountId, accessKeyId, secretAccessKey } = aws
   const place = { region, accountId }
+  const clusters = [...given, ...(generated === undefined ? [] : generateClusters({ ...generated, place }))]
   const client = new SecretsManagerClient({
     region,
     endpoint: aws.endpointUrl,
     credentials: { accessKeyId, secretAccessKey },
   })
   const secrets = createSecretReader(client)
-  const faults = createFaults(Date.now)
+  const faults = createFaults(now)
   const scramAdmins: ScramAdmin[] = []
   const backed = clusters.flatMap((cluster): Backed[] => {
     if (cluster.type === 'serverless') return []
+    if (cluster.type === 'generated')
+      return [{ cluster, inventory: createGeneratedReader(cluster), scramSecrets: generatedScramSecrets(cluster) }]
     const kafka = createScramAdmin(cluster.kafka.cluster, cluster.kafka.admin)
     scramAdmins.push(kafka)
     const scramSecrets = createScramSecrets({
@@ -214,10 +261,18 @@ export const startMskControlPlane = async ({
     })
     return [{ cluster, inventory: createInventoryReader(cluster, maxInventoryAgeMs), scramSecrets }]
   })
-  const areTokensRefused = (scope: string): boolean =>
-    faults.strike('next-token-refused', scope.split(' ', 1)[0] as OperationName) !== undefined
-  const page = createPager(pageSize, areTokensRefused)
-  const operations = createOperations(clusters, { place, backed, page })
+  const tokenFault = (scope: string): TokenFault | undefined => {
+    const operation = scope.split(' ', 1)[0] as OperationName
+    return tokenFaults.find((kind) => faults.strike(`next-token-${kind}`, operation) !== undefined)
+  }
+  const page = createPager(pageSize, tokenFault)
+  const operations = createOperations(clusters, {
+    place,
+    backed,
+    page,
+    isGone: faults.isGone,
+    movedTo: (arn) => held.moved.get(arn),
+  })
 
   const server = createServer(async (request, response) => {
     try {

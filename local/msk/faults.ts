@@ -5,6 +5,12 @@ import { type OperationName, operationNames } from './routes.ts'
  * - `throttled`, `internal-error`, `unavailable`, `forbidden`: the call is refused in the words of the service model
  * - `slow`: the call waits `delayMs` first
  * - `next-token-refused`: page tokens are not taken
+ * - `next-token-repeats`: a page answers the token that it was asked with
+ * - `next-token-loops`: the last page leads back to the first
+ * - `next-token-endless`: every page is empty and has a new token
+ * - `malformed`: half of the answer's JSON
+ * - `half-open`: the connection stays open and nothing comes
+ * - `cluster-gone`: `cluster` is as if it had been deleted
  * - `kms-access-denied`: the caller may not grant MSK the use of the secret's key
  * - `secret-not-yet-visible`: MSK cannot read a new secret in the first `calls` calls that name it (`InvalidSecretArn`)
  * - `sync-stalled`: nothing propagates from Secrets Manager to the brokers
@@ -16,6 +22,12 @@ const kinds = [
   'forbidden',
   'slow',
   'next-token-refused',
+  'next-token-repeats',
+  'next-token-loops',
+  'next-token-endless',
+  'malformed',
+  'half-open',
+  'cluster-gone',
   'kms-access-denied',
   'secret-not-yet-visible',
   'sync-stalled',
@@ -33,6 +45,8 @@ const fault = z.strictObject({
   forMs: z.int().positive().optional(),
   /** Of `slow`. */
   delayMs: z.int().min(0).max(60_000).default(1_000),
+  /** Of `cluster-gone`: its name. */
+  cluster: z.string().optional(),
 })
 
 export type MskFault = z.input<typeof fault>
@@ -50,6 +64,7 @@ export type StrikingFaults = MskFaults & {
   readonly strike: (kind: FaultKind, operation?: OperationName) => { readonly delayMs: number } | undefined
   /** As `strike`, but with a count of its own for each subject. */
   readonly strikeEach: (kind: FaultKind, subject: string) => boolean
+  readonly isGone: (cluster: string) => boolean
 }
 
 type Held = { readonly fault: z.output<typeof fault>; readonly endsAt: number; struck: number; by: Map<string, number> }
@@ -76,6 +91,8 @@ export const createFaults = (now: () => number): StrikingFaults => {
       held = []
     },
     active: () => held.filter((each) => !isOver(each)).map((each) => each.fault),
+    isGone: (cluster) =>
+      held.some((each) => each.fault.kind === 'cluster-gone' && each.fault.cluster === cluster && !isOver(each)),
     strike: (kind, operation) => {
       const found = striking(kind, operation)
       if (found === undefined) return undefined

@@ -1,6 +1,6 @@
-import { Admin, ConfigResourceTypes } from '@platformatic/kafka'
+import { Admin, ConfigResourceTypes, ConfigSources } from '@platformatic/kafka'
 import { adminConnection } from '../../shared/clusters/kafka/admin-connection.ts'
-import type { ProvisionedCluster } from './clusters.ts'
+import type { GeneratedCluster, ProvisionedCluster } from './clusters.ts'
 
 export type Partition = {
   readonly partition: number
@@ -18,6 +18,7 @@ export type Inventory = {
 export type InventoryReader = {
   /** At most `maxAgeMs` old; older only when the brokers do not answer. */
   readonly read: () => Promise<Inventory>
+  /** Those that were set on the topic itself. */
   readonly readConfigs: (topic: string) => Promise<Readonly<Record<string, string>>>
   readonly close: () => Promise<void>
 }
@@ -56,11 +57,19 @@ export const createInventoryReader = ({ kafka }: ProvisionedCluster, maxAgeMs: n
         resources: [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: topic }],
       })
       return Object.fromEntries(
-        (found?.configs ?? []).flatMap(({ name, value }) =>
-          typeof value === 'string' ? [[name, value] as const] : [],
+        (found?.configs ?? []).flatMap(({ name, value, configSource }) =>
+          typeof value === 'string' && configSource === ConfigSources.DYNAMIC_TOPIC_CONFIG
+            ? [[name, value] as const]
+            : [],
         ),
       )
     },
     close: () => admin.close(),
   }
 }
+
+export const createGeneratedReader = ({ inventory, configsOf }: GeneratedCluster): InventoryReader => ({
+  read: async () => inventory,
+  readConfigs: async (topic) => configsOf(topic),
+  close: async () => {},
+})

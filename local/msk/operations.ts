@@ -1,5 +1,6 @@
+import type { GetBootstrapBrokersResponse } from '@aws-sdk/client-kafka'
 import * as z from 'zod'
-import type { ProvisionedCluster, SimulatedCluster } from './clusters.ts'
+import type { GeneratedCluster, ProvisionedCluster, SimulatedCluster } from './clusters.ts'
 import { clusterArn, hasScram, type Place, toClusterInfo, toClusterV2, toNodes, topicArn } from './clusters.ts'
 import { MskError } from './errors.ts'
 import type { InventoryReader, Partition } from './inventory.ts'
@@ -17,7 +18,7 @@ export type Operations = { readonly [K in OperationName]: (call: Call) => Answer
 
 /** A provisioned cluster with what stands behind it. */
 export type Backed = {
-  readonly cluster: ProvisionedCluster
+  readonly cluster: ProvisionedCluster | GeneratedCluster
   readonly inventory: InventoryReader
   readonly scramSecrets: ScramSecrets
 }
@@ -43,13 +44,39 @@ const parseSecretArns = (body: string): readonly string[] => {
   throw badRequest(`The request must name from 1 to ${secretsPerCall} secrets, got ${count}.`, 'secretArnList')
 }
 
+/**
+ * Properties in base64, as the developer guide shows them. It shows two, so a topic's own ones, we think.
+ * @see https://docs.aws.amazon.com/msk/latest/developerguide/describe-topic-cli.html
+ */
+const renderConfigs = (configs: Readonly<Record<string, string>>): string =>
+  Buffer.from(
+    Object.entries(configs)
+      .map(([name, value]) => `${name}=${value}`)
+      .join('\n'),
+  ).toString('base64')
+
 const clusterArnForm = /^arn:aws[\w-]*:kafka:[\w-]+:\d{12}:cluster\/[^/]+\/[0-9a-f-]+-(s?\d+)$/
 
 /** The operations over these clusters. What AWS documents in no detail is refused in the words of its model. */
 export const createOperations = (
   clusters: readonly SimulatedCluster[],
-  { place, backed, page }: { readonly place: Place; readonly backed: readonly Backed[]; readonly page: Pager },
+  {
+    place,
+    backed,
+    page,
+    isGone,
+    movedTo = () => undefined,
+  }: {
+    readonly place: Place
+    readonly backed: readonly Backed[]
+    readonly page: Pager
+    /** Whether a cluster of this name is as if it had been deleted. */
+    readonly isGone: (name: string) => boolean
+    /** Where the brokers of a cluster are by now. @default - where they were from the start */
+    readonly movedTo?: (arn: string) => GetBootstrapBrokersResponse | undefined
+  },
 ): Operations => {
+  const backedByName = new Map(backed.map((each) => [each.cluster.name, each]))
   const byArn = new Map(clusters.map((cluster) => [clusterArn(cluster, place), cluster]))
 
   /** `unknown`: the error that the model has for this operation. */
@@ -58,14 +85,13 @@ export const createOperations = (
     unknown: 'NotFoundException' | 'BadRequestException' = 'NotFoundException',
   ): SimulatedCluster => {
     const found = byArn.get(ClusterArn)
-    if (found !== undefined) return found
+    if (found !== undefined && !isGone(found.name)) return found
     if (!clusterArnForm.test(ClusterArn)) throw badRequest('The ARN of the cluster is not valid.', 'clusterArn')
     throw new MskError(unknown, "The requested cluster doesn't exist.", 'clusterArn')
   }
 
   const backedOf = (call: Call, unknown?: 'BadRequestException'): Backed => {
-    const cluster = clusterOf(call, unknown)
-    const found = backed.find((each) => each.cluster === cluster)
+    const found = backedByName.get(clusterOf(call, unknown).name)
     if (found === undefined)
       throw badRequest('This operation cannot be performed on serverless clusters.', 'clusterArn')
     return found
@@ -93,7 +119,7 @@ export const createOperations = (
 
   const isNamed = ({ query }: Call) => {
     const prefix = query.get('clusterNameFilter') ?? ''
-    return ({ name }: SimulatedCluster): boolean => name.startsWith(prefix)
+    return ({ name }: SimulatedCluster): boolean => name.startsWith(prefix) && !isGone(name)
   }
 
   const partitionsOf = async (
@@ -118,7 +144,7 @@ export const createOperations = (
         throw badRequest(`The clusterTypeFilter is PROVISIONED or SERVERLESS, got ${type}.`, 'clusterTypeFilter')
       const wanted = clusters
         .filter(isNamed(call))
-        .filter((cluster) => type === null || cluster.type.toUpperCase() === type)
+        .filter((cluster) => type === null || (cluster.type === 'serverless') === (type === 'SERVERLESS'))
       const { items, nextToken } = page(wanted, ({ name }) => name, scope('ListClustersV2', call))
       return { ClusterInfoList: items.map((cluster) => toClusterV2(cluster, place)), NextToken: nextToken }
     },
@@ -128,7 +154,7 @@ export const createOperations = (
       const { state = 'ACTIVE', bootstrapBrokers } = clusterOf(call, 'BadRequestException')
       if (state === 'CREATING' || state === 'DELETING')
         throw new MskError('ConflictException', `The cluster is in state ${state}.`, 'clusterArn')
-      return { ...bootstrapBrokers }
+      return { ...(movedTo(call.labels.ClusterArn ?? '') ?? bootstrapBrokers) }
     },
     ListNodes: async (call) => {
       const { cluster, inventory } = backedOf(call)
@@ -179,7 +205,7 @@ export const createOperations = (
         TopicName,
         ReplicationFactor: partitions[0]?.replicas.length ?? 0,
         PartitionCount: partitions.length,
-        Configs: Buffer.from(JSON.stringify(configs)).toString('base64'),
+        Configs: renderConfigs(configs),
         Status: 'ACTIVE',
       }
     },

@@ -9,6 +9,9 @@ export type Pager = <T>(
   request: { readonly scope: string; readonly query: URLSearchParams },
 ) => Page<T>
 
+/** What a fault makes of the tokens of a call. */
+export type TokenFault = 'refused' | 'repeats' | 'loops' | 'endless'
+
 const largestPage = 100
 
 const parseMaxResults = (text: string | null, pageSize: number): number => {
@@ -26,7 +29,7 @@ const parseMaxResults = (text: string | null, pageSize: number): number => {
  * Pages in the order of keys. A token says after which key to go on, so what is added or removed between two pages
  * neither hides nor repeats anything else; it is good for the call that it was given for, and for this server.
  */
-export const createPager = (pageSize: number, areTokensRefused: (scope: string) => boolean): Pager => {
+export const createPager = (pageSize: number, faultOf: (scope: string) => TokenFault | undefined): Pager => {
   const key = randomBytes(32)
   const seal = (text: string): Buffer => createHmac('sha256', key).update(text).digest()
 
@@ -35,13 +38,13 @@ export const createPager = (pageSize: number, areTokensRefused: (scope: string) 
     return `${text}.${seal(text).toString('base64url')}`
   }
 
-  const parseToken = (token: string, scope: string): string => {
+  const parseToken = (token: string, scope: string, isRefused: boolean): string => {
     const [text = '', signature = ''] = token.split('.')
     const wanted = seal(text)
     const got = Buffer.from(signature, 'base64url')
     if (got.length === wanted.length && timingSafeEqual(got, wanted)) {
       const [itsScope, after]: [string, string] = JSON.parse(Buffer.from(text, 'base64url').toString())
-      if (itsScope === scope && !areTokensRefused(scope)) return after
+      if (itsScope === scope && !isRefused) return after
     }
     throw new MskError('BadRequestException', 'The nextToken value is not valid.', 'nextToken')
   }
@@ -49,14 +52,19 @@ export const createPager = (pageSize: number, areTokensRefused: (scope: string) 
   return (list, keyOf, { scope, query }) => {
     const size = parseMaxResults(query.get('maxResults'), pageSize)
     const token = query.get('nextToken')
-    const after = token === null ? undefined : parseToken(token, scope)
+    const fault = faultOf(scope)
+    const after = token === null ? undefined : parseToken(token, scope, fault === 'refused')
+    if (fault === 'endless') return { items: [], nextToken: renderToken(scope, randomBytes(8).toString('hex')) }
     const sorted = list.map((item) => ({ item, key: keyOf(item) })).sort((a, b) => (a.key < b.key ? -1 : 1))
     const rest = after === undefined ? sorted : sorted.filter((entry) => entry.key > after)
     const page = rest.slice(0, size)
     const last = page.at(-1)
-    return {
-      items: page.map(({ item }) => item),
-      nextToken: last !== undefined && rest.length > size ? renderToken(scope, last.key) : undefined,
+    const next = last !== undefined && rest.length > size ? renderToken(scope, last.key) : undefined
+    const nextOf = (): string | undefined => {
+      if (fault === 'repeats' && token !== null) return token
+      // no key is before the empty one
+      return fault === 'loops' && next === undefined ? renderToken(scope, '') : next
     }
+    return { items: page.map(({ item }) => item), nextToken: nextOf() }
   }
 }

@@ -4,6 +4,7 @@ import { nodeFile, root } from '../paths.ts'
 import { cleanEnvironment, startProcess, waitUntilReady } from '../processes.ts'
 import type { KafkaCluster, StackState } from '../state.ts'
 import { clusterArn, type ProvisionedCluster } from './clusters.ts'
+import type { MskControlPlaneOptions } from './control-plane.ts'
 import type { Propagation } from './scram-secrets.ts'
 
 /** One of the stack's Kafka clusters, shown as MSK: SCRAM in its own VPC, as its listener `outside` has it. */
@@ -29,6 +30,8 @@ export const mskInFrontOf = ({ name, outside, admin }: KafkaCluster, ca: string)
   },
 })
 
+export type GeneratedClusters = NonNullable<MskControlPlaneOptions['generated']>
+
 const answers = async (url: string): Promise<boolean> => {
   try {
     return (await fetch(url, { signal: AbortSignal.timeout(1000) })).ok
@@ -47,6 +50,7 @@ export const launchMskControlPlane = async ({
   aws,
   cluster,
   propagation,
+  generated,
 }: {
   readonly runDirectory: string
   readonly logDirectory: string
@@ -56,11 +60,13 @@ export const launchMskControlPlane = async ({
   readonly aws: StackState['aws']
   readonly cluster: KafkaCluster
   readonly propagation: Propagation
+  /** Made-up clusters beside the real one. @default - none */
+  readonly generated?: GeneratedClusters
 }): Promise<{ readonly url: string; readonly clusterArn: string }> => {
   const simulated = mskInFrontOf(cluster, readFileSync(caFile, 'utf8'))
   const optionsFile = join(runDirectory, 'msk-options.json')
   // People look at topics right after they made them.
-  const options = { aws, clusters: [simulated], propagation, port, maxInventoryAgeMs: 1_000 }
+  const options = { aws, clusters: [simulated], propagation, port, maxInventoryAgeMs: 1_000, generated }
   writeFileSync(optionsFile, JSON.stringify(options), { mode: 0o600 })
   const started = startProcess(runDirectory, {
     name: 'msk-control-plane',

@@ -1,5 +1,7 @@
 import type { UnprocessedScramSecret } from '@aws-sdk/client-kafka'
 import type { ScramAdmin } from '../../shared/clusters/kafka/scram-admin.ts'
+import type { GeneratedCluster } from './clusters.ts'
+import { MskError } from './errors.ts'
 import type { StrikingFaults } from './faults.ts'
 import { type SecretReader, type SecretValue, secretPrefix } from './secret-reader.ts'
 
@@ -238,4 +240,12 @@ export const createScramSecrets = ({
       await running
     },
   }
+}
+
+/** Of a cluster without brokers: its associations are there to be listed, and nobody can change them. */
+export const generatedScramSecrets = ({ name, secretArns }: GeneratedCluster): ScramSecrets => {
+  const refuse = (): never => {
+    throw new MskError('BadRequestException', `The cluster ${name} is generated: it has no brokers that learn users.`)
+  }
+  return { associate: async () => refuse(), disassociate: refuse, list: () => secretArns, stop: async () => {} }
 }

@@ -4,10 +4,10 @@ import { slotNames, slotToHandOut } from '../../../shared/domain/rotation.ts'
 import { mintWorkloadToken } from '../../issuer.ts'
 import { restartNamedProcess, stopNamedProcess, waitUntilReady } from '../../processes.ts'
 import type { StackState } from '../../state.ts'
+import type { Operator } from '../operator.ts'
+import { until } from '../until.ts'
 import { killRotateWorkers } from './function-workers.ts'
 import { compare, type Difference } from './leftovers.ts'
-import type { Operator } from './operator.ts'
-import { until } from './until.ts'
 
 /** Answers of resolve while things break, and what was there when they were over. */
 export type Chaos = {

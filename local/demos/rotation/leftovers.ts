@@ -5,7 +5,7 @@ import { slotUser } from '../../../shared/domain/principal.ts'
 import { slotNames } from '../../../shared/domain/rotation.ts'
 import { slotSecretName } from '../../../shared/secrets/slot-secrets.ts'
 import type { KafkaCluster, StackState } from '../../state.ts'
-import type { Operator } from './operator.ts'
+import type { Operator } from '../operator.ts'
 
 /** What is somewhere and nobody answers for, and what should be there and is not; each item by its name. */
 export type Difference = { readonly orphans: readonly string[]; readonly missing: readonly string[] }

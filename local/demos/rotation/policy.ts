@@ -2,7 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseDocument } from 'yaml'
 import type { StackState } from '../../state.ts'
-import type { Operator } from './operator.ts'
+import type { Operator } from '../operator.ts'
+import { usersGone } from '../users-gone.ts'
 
 /** Who takes part, by what the parts are called below. */
 export const principals = {
@@ -65,7 +66,11 @@ const consumerProfile = {
 } as const
 
 /** The example's policy with stored credentials on both clusters, which live for seconds. */
-export const applyRotationPolicy = async (state: StackState, { command }: Operator): Promise<void> => {
+export const applyRotationPolicy = async (
+  state: StackState,
+  { command }: Operator,
+  { granted }: { readonly granted: boolean },
+): Promise<void> => {
   const policy = parseDocument(readFileSync(state.policyFile, 'utf8'))
   const auth = policy.createNode(['scram'])
   policy.setIn(['clusters', 'payments', 'auth'], auth)
@@ -75,8 +80,9 @@ export const applyRotationPolicy = async (state: StackState, { command }: Operat
   policy.setIn(['clusters', 'analytics', 'arn'], state.msk.clusterArn)
   policy.setIn(['clusters', 'analytics', 'rotation'], policy.createNode(mskRotation))
   policy.setIn(['profiles', 'steady'], policy.createNode(consumerProfile))
-  const grant = (principal: string, access: Readonly<Record<string, readonly string[]>>): void =>
-    policy.addIn(['grants'], policy.createNode({ principals: [principal], ...access, maxLease }))
+  const grant = (principal: string, access: Readonly<Record<string, readonly string[]>>): void => {
+    if (granted) policy.addIn(['grants'], policy.createNode({ principals: [principal], ...access, maxLease }))
+  }
   grant(principals.writer, { produce: [channels.sdk] })
   grant(principals.reader, { consume: [channels.sdk, channels.exec], groups: [principals.reader, principals.exec] })
   grant(principals.kafkajs, { produce: [channels.kafkajs], consume: [channels.kafkajs] })
@@ -88,4 +94,15 @@ export const applyRotationPolicy = async (state: StackState, { command }: Operat
   const file = join(state.runDirectory, 'rotation-demo-policy.yaml')
   writeFileSync(file, policy.toString({ lineWidth: 0 }), { mode: 0o600 })
   await command('apply', file)
+}
+
+/** Takes the grants back while the cluster is MSK's. */
+export const leaveRotationPolicy = async (
+  state: StackState,
+  operator: Operator,
+  signal: AbortSignal,
+): Promise<void> => {
+  await applyRotationPolicy(state, operator, { granted: false })
+  await usersGone(operator, 'analytics', signal)
+  await operator.command('apply', state.policyFile)
 }

@@ -1,7 +1,7 @@
 import { GetQueueAttributesCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { LocalError } from '../../errors.ts'
 import type { StackState } from '../../state.ts'
-import type { Operator } from './operator.ts'
+import type { Operator } from '../operator.ts'
 
 /**
  * SQS gives a message out again after this when its worker was killed, or could not be started. The stack's own six

@@ -7,9 +7,9 @@ import {
 import { Producer, stringSerializers } from '@platformatic/kafka'
 import { platformatic } from '@switchboard-kafka/client/platformatic'
 import type { StackState } from '../../state.ts'
+import type { Operator } from '../operator.ts'
+import { until } from '../until.ts'
 import { openDemoLease } from './load.ts'
-import type { Operator } from './operator.ts'
-import { until } from './until.ts'
 
 /** What a revocation did to a connection that was in use. */
 export type Revocation = {

@@ -2,20 +2,29 @@ import { LocalError } from '../../errors.ts'
 import { createTopics } from '../../kafka/cluster.ts'
 import { allOrNone } from '../../processes.ts'
 import type { StackState } from '../../state.ts'
+import { createOperator, type Operator } from '../operator.ts'
+import { atLeast, atMost, type Measure, none, type Outcome } from '../outcome.ts'
+import { until } from '../until.ts'
 import { type Authentications, readAuthentications } from './broker-metrics.ts'
 import { breakThings, type Chaos } from './chaos.ts'
 import { startUnderExec } from './exec-load.ts'
 import { startKafkajsConsumer, startKafkajsProducer } from './kafkajs-load.ts'
 import { type Account, createLedger } from './ledger.ts'
 import type { Load, LoadOptions } from './load.ts'
-import { createOperator, type Operator } from './operator.ts'
-import { atLeast, atMost, type Measure, none, type Outcome, recordMeasures } from './outcome.ts'
-import { applyRotationPolicy, channels, chaosPrincipals, mskDelayMs, principals, topics } from './policy.ts'
+import {
+  applyRotationPolicy,
+  channels,
+  chaosPrincipals,
+  leaveRotationPolicy,
+  mskDelayMs,
+  principals,
+  topics,
+} from './policy.ts'
+import { recordMeasures } from './record-measures.ts'
 import { withFastRedelivery } from './redelivery.ts'
 import { type Revocation, revokeUnderLoad } from './revocation.ts'
 import { startConsumer, startProducer } from './sdk-load.ts'
 import { startSweeps } from './sweeps.ts'
-import { until } from './until.ts'
 
 export type ScenarioOptions = {
   readonly state: StackState
@@ -179,7 +188,7 @@ export const rotationScenario = async (given: ScenarioOptions): Promise<Outcome>
   const sweeps = startSweeps(operator, sweepEveryMs)
   try {
     const [payments, analytics] = await withFastRedelivery(state, operator, async () => {
-      await under(options, 'policy', () => applyRotationPolicy(state, operator))
+      await under(options, 'policy', () => applyRotationPolicy(state, operator, { granted: true }))
       return allOrNone(failed, [runPayments(options, operator, failed), runMsk(options)])
     })
     const { sdk, kafkajs, exec, revocation, chaos } = payments
@@ -208,7 +217,7 @@ export const rotationScenario = async (given: ScenarioOptions): Promise<Outcome>
       },
     }
   } finally {
-    await operator.command('apply', state.policyFile)
+    await leaveRotationPolicy(state, operator, given.signal)
     await sweeps.stop()
   }
 }

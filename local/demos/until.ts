@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { LocalError } from '../../errors.ts'
+import { LocalError } from '../errors.ts'
 
 /** Asks until it is so. */
 export const until = async (

@@ -1,5 +1,3 @@
-import type { Account } from './ledger.ts'
-
 /** One thing that was counted, and whether it is as it must be. */
 export type Measure = {
   readonly part: string
@@ -36,21 +34,6 @@ export const atMost = (part: string, name: string, found: number, allowed: numbe
   isRight: found <= allowed,
 })
 
-/** What must hold of the numbered records of a producer, through so many new clients. */
-export const recordMeasures = (
-  part: string,
-  { acknowledged, lost, duplicates, readAgain, uncommitted, errors }: Account,
-  { rebuilds, wanted }: { readonly rebuilds: readonly number[]; readonly wanted: number },
-): readonly Measure[] => [
-  atLeast(part, 'rotations that its clients went through', Math.min(...rebuilds), wanted),
-  atLeast(part, 'records acknowledged', acknowledged, 100),
-  none(part, 'acknowledged and never read', lost.length),
-  none(part, 'in the topic twice', duplicates),
-  // a group is divided anew when a member comes and when one goes
-  atMost(part, 'read again', readAgain, 2 * uncommitted * rebuilds.reduce((sum, each) => sum + each + 1, 0)),
-  none(part, 'errors of the application', errors),
-]
-
 const widthOf = (measures: readonly Measure[], key: 'part' | 'name'): number =>
   Math.max(...measures.map((measure) => measure[key].length))
 
@@ -65,7 +48,7 @@ export const renderTable = ({ measures }: Outcome): readonly string[] => {
 export const wrongIn = ({ measures }: Outcome): readonly Measure[] => measures.filter(({ isRight }) => !isRight)
 
 /** The whole in one line of counts. */
-export const renderLine = (outcome: Outcome): string => {
-  const counts = Object.entries(outcome.totals).map(([name, value]) => `${count(value)} ${name}`)
-  return `rotation: ${[...counts, `${count(wrongIn(outcome).length)} of ${count(outcome.measures.length)} measures wrong`].join(', ')}`
+export const renderLine = (name: string, outcome: Outcome): string => {
+  const counts = Object.entries(outcome.totals).map(([what, value]) => `${count(value)} ${what}`)
+  return `${name}: ${[...counts, `${count(wrongIn(outcome).length)} of ${count(outcome.measures.length)} measures wrong`].join(', ')}`
 }

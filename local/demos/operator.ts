@@ -6,12 +6,13 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { createCredentialStore } from '../../../shared/store/credential-store.ts'
-import { createQueue } from '../../../shared/store/queue.ts'
-import { awsEnvironment, trustAuthority } from '../../emulator.ts'
-import { nodeFile, root } from '../../paths.ts'
-import { cleanEnvironment } from '../../processes.ts'
-import type { StackState } from '../../state.ts'
+import { createCredentialStore } from '../../shared/store/credential-store.ts'
+import { createDirectoryStore } from '../../shared/store/directory-store.ts'
+import { createQueue } from '../../shared/store/queue.ts'
+import { awsEnvironment, trustAuthority } from '../emulator.ts'
+import { nodeFile, root } from '../paths.ts'
+import { cleanEnvironment } from '../processes.ts'
+import type { StackState } from '../state.ts'
 
 /** The stack as its operator reaches it: the command line, and the stores that the functions work on. */
 export const createOperator = (state: StackState) => {
@@ -30,6 +31,7 @@ export const createOperator = (state: StackState) => {
     settings,
     sqs,
     secrets: new SecretsManagerClient(settings),
+    directories: createDirectoryStore(dynamo, switchboard.outputs.DirectoryTableName ?? ''),
     credentials: createCredentialStore(dynamo, switchboard.outputs.CredentialsTableName ?? ''),
     queue: createQueue(sqs, switchboard.outputs.QueueUrl ?? ''),
     /** @throws Error with what the command said when it does not end with 0 */

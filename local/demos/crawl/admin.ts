@@ -1,0 +1,34 @@
+import { Admin } from '@platformatic/kafka'
+import type { Cluster } from '../../../shared/domain/cluster.ts'
+import type { KafkaCluster } from '../../state.ts'
+import type { Login } from './rights.ts'
+
+/** As the stack's own admin, who may see and do everything there. */
+export const adminLogin = ({ inside, admin }: KafkaCluster): Login => ({
+  bootstrapBrokers: [inside],
+  sasl: { mechanism: admin.mechanism, username: admin.username, password: admin.password },
+})
+
+export const withAdmin = async <T>(cluster: KafkaCluster, work: (admin: Admin) => Promise<T>): Promise<T> => {
+  const admin = new Admin({ clientId: 'crawl-demo', retries: 5, ...adminLogin(cluster) })
+  try {
+    return await work(admin)
+  } finally {
+    await admin.close()
+  }
+}
+
+/** The same cluster as the product's own admins know one. */
+export const clusterOf = ({ name, inside }: KafkaCluster): Cluster => ({
+  name,
+  provider: 'kafka',
+  auth: ['jwt', 'scram'],
+  listeners: [{ name: 'inside', network: undefined, bootstrap: inside, security: 'SASL_PLAINTEXT' }],
+  ca: undefined,
+  audience: undefined,
+  labels: {},
+  adminSecret: undefined,
+  credential: 'value',
+  rotation: {},
+  quarantined: false,
+})
