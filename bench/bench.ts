@@ -16,6 +16,7 @@ const sections = [
   'bundle',
   'throughput',
   'rotation',
+  'crawl',
 ] as const
 
 const { values } = parseArgs({ options: { check: { type: 'boolean' }, only: { type: 'string' } } })

@@ -66,7 +66,7 @@ export const startResolveHandler = async (
       },
     },
   }
-  await directory.swapPointer(0, { policy, next: undefined, denied: [] })
+  await directory.swapPointer(0, { policy, facts: undefined, next: undefined, denied: [] })
   const fail = (error: unknown): never => {
     throw error
   }

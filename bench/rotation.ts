@@ -136,7 +136,12 @@ const rotations = async (
   const leases = createMemoryLeaseStore()
   const secrets = createSimulatedSecrets()
   const telemetry = createTelemetry('rotate', () => undefined)
-  await directories.swapPointer(0, { policy: await directories.writePolicy(policy), next: undefined, denied: [] })
+  await directories.swapPointer(0, {
+    policy: await directories.writePolicy(policy),
+    facts: undefined,
+    next: undefined,
+    denied: [],
+  })
 
   const leaseOf = (principal: string, slot: SlotName, expiresAt: Date) => ({
     principal,

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import type { MemoryDynamo } from './memory-dynamodb.ts'
 
 /** An answer of DynamoDB in its own JSON, made beforehand so that making it is no part of a figure. */
 export type Answer = (operation: string, input: Readonly<Record<string, unknown>>) => string | Uint8Array
@@ -39,6 +40,25 @@ export const dynamoAt = (endpoint: string): DynamoDBDocumentClient =>
       credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
       requestHandler: { connectionTimeout: 500, requestTimeout: 1_000, throwOnRequestTimeout: true },
       maxAttempts: 3,
+    }),
+    { marshallOptions: { removeUndefinedValues: true } },
+  )
+
+/** The client without the network: its own code writes the requests and reads the answers. */
+export const inProcessDynamo = ({ answer }: MemoryDynamo): DynamoDBDocumentClient =>
+  DynamoDBDocumentClient.from(
+    new DynamoDBClient({
+      endpoint: 'http://in-process',
+      region: 'eu-west-1',
+      credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
+      requestHandler: {
+        handle: async ({ headers, body }: { headers: Record<string, string>; body: Uint8Array }) => {
+          const operation = String(headers['x-amz-target']).split('.').at(-1) ?? ''
+          const { status, body: text } = answer(operation, JSON.parse(new TextDecoder().decode(body)))
+          const type = { 'content-type': 'application/x-amz-json-1.0' }
+          return { response: { statusCode: status, headers: type, body: Buffer.from(text) } }
+        },
+      },
     }),
     { marshallOptions: { removeUndefinedValues: true } },
   )

@@ -16,6 +16,7 @@ const simulatedLeases: LeaseStore = {
   release: async () => true,
   list: async () => [],
   listAll: async () => [],
+  readAll: async function* () {},
 }
 
 const [issuer = ''] = process.argv.slice(2)
