@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
-            'test/{architecture,domain,functions,identity,http,store,clusters,secrets,cli,local,docs}/**/*.test.ts',
+            'test/{architecture,domain,functions,identity,http,store,clusters,inventory,secrets,cli,local,docs}/**/*.test.ts',
             'test/*.test.ts',
           ],
           testTimeout: 20_000,

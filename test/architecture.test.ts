@@ -42,7 +42,7 @@ const importsOf = ({ path, text }: File): readonly Import[] => {
 const isUnder = (path: string, ...folders: readonly string[]): boolean =>
   folders.some((folder) => path.startsWith(`${folder}/`))
 
-const adapters = ['store', 'secrets', 'clusters', 'identity', 'http']
+const adapters = ['store', 'secrets', 'clusters', 'inventory', 'identity', 'http']
 
 /** `shared/store/queue.ts` -> `shared/store`, `functions/resolve/env.ts` -> `functions/resolve`. */
 const moduleOf = (path: string): string => path.split('/').slice(0, 2).join('/')

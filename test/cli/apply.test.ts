@@ -7,8 +7,10 @@ import {
   createMemoryAccessStore,
   createMemoryCredentialStore,
   createMemoryDirectoryStore,
+  createMemoryInventoryStore,
 } from '../../shared/store/memory.ts'
 import type { Message } from '../../shared/store/queue.ts'
+import { aFoundCluster, anEntry, aSnapshot } from '../fixtures/inventories.ts'
 import { aCluster, aPolicy, now, revoked } from '../fixtures/policies.ts'
 import { recordTelemetry } from '../fixtures/recorded-telemetry.ts'
 import { simulateKafka } from '../fixtures/simulated-kafka.ts'
@@ -54,6 +56,7 @@ const anApply = (options: { rotateWorks?: boolean; readyAfterSeconds?: number } 
       await credentials.write(0, aCredential({ a: {} }), undefined)
   }
 
+  const inventory = createMemoryInventoryStore()
   let calls: string[] = []
   const run = async (policy: Policy, killBefore = Number.POSITIVE_INFINITY): Promise<'applied' | 'unchanged'> => {
     calls = []
@@ -72,6 +75,7 @@ const anApply = (options: { rotateWorks?: boolean; readyAfterSeconds?: number } 
       directories: killable('directories', directories),
       access: killable('access', access),
       credentials,
+      inventory,
       queue: killable('queue', {
         send: async (message: Message) => void messages.push(message),
         postpone: async () => {},
@@ -90,7 +94,7 @@ const anApply = (options: { rotateWorks?: boolean; readyAfterSeconds?: number } 
     const { policy } = await directories.readPointer()
     return policy === undefined ? undefined : directories.readPolicy(policy)
   }
-  return { run, work, inForce, directories, access, kafka, messages, reported, calls: () => calls }
+  return { run, work, inForce, directories, access, inventory, kafka, messages, reported, calls: () => calls }
 }
 
 describe('an apply with stored credentials', () => {
@@ -136,7 +140,12 @@ describe('an apply with stored credentials', () => {
 
   it('does not wait for somebody who is revoked', async () => {
     const { run, directories } = anApply()
-    await directories.swapPointer(0, { policy: undefined, next: undefined, denied: [revoked('orders-api')] })
+    await directories.swapPointer(0, {
+      policy: undefined,
+      facts: undefined,
+      next: undefined,
+      denied: [revoked('orders-api')],
+    })
     expect(await run(named)).toBe('applied')
   })
 })
@@ -192,7 +201,12 @@ describe('an apply', () => {
 
   it('keeps the deny list', async () => {
     const { run, directories } = anApply()
-    await directories.swapPointer(0, { policy: undefined, next: undefined, denied: [revoked('stolen')] })
+    await directories.swapPointer(0, {
+      policy: undefined,
+      facts: undefined,
+      next: undefined,
+      denied: [revoked('stolen')],
+    })
     await run(orders)
     expect(await directories.readPointer()).toMatchObject({ denied: [revoked('stolen')], next: undefined })
   })
@@ -235,7 +249,7 @@ describe('two people who apply at once', () => {
       readPolicy: async (hash: string) => {
         if (meanwhile++ === 0) {
           const { revision, ...pointer } = await directories.readPointer()
-          await directories.swapPointer(revision, { ...pointer, denied: [revoked('stolen')] })
+          await directories.swapPointer(revision, { ...pointer, next: 'sha256:other', denied: [revoked('stolen')] })
         }
         return readPolicy(hash)
       },
@@ -294,5 +308,35 @@ describe('an apply that is killed', () => {
     }
     expect(await inForce()).toEqual(payouts)
     expect(kafka.acls()).toContain(payoutsAcl)
+  })
+})
+
+describe('an apply of a cluster whose listeners are left to the crawl', () => {
+  const arn = 'arn:aws:kafka:eu-west-1:111122223333:cluster/main/0f0e0d0c-0b0a-0908-0706-050403020100-1'
+  const msk = aPolicy({ clusters: { main: { provider: 'msk', arn, auth: ['scram'], admin: { secret: 'admin' } } } })
+
+  it('has those that were found before anybody may be sent there', async () => {
+    const { run, inForce, inventory, directories, reported } = anApply()
+    const snapshot = aSnapshot({ source: 'prod', id: arn })
+    await inventory.write(undefined, anEntry(snapshot), snapshot)
+
+    expect(await run(msk)).toBe('applied')
+
+    const { facts } = await directories.readPointer()
+    expect(await directories.readFacts(facts ?? '')).toMatchObject({
+      clusters: { [arn]: { listeners: [{ bootstrap: 'b-1.payments:9096,b-2.payments:9096', auth: ['scram'] }] } },
+    })
+    expect(await inForce()).toEqual(msk)
+    expect(reported).toContain('listeners of 1 clusters are those that the last crawl found')
+  })
+
+  it('is refused while no crawl has found a way into it, and changes nothing', async () => {
+    const { run, inventory, directories } = anApply()
+    const snapshot = aSnapshot({ source: 'prod', id: arn, cluster: aFoundCluster({ listeners: [] }) })
+    await inventory.write(undefined, anEntry(snapshot), snapshot)
+
+    await expect(run(msk)).rejects.toThrow('the cluster `main` has no `listeners`')
+
+    expect(await directories.readPointer()).toMatchObject({ policy: undefined, next: undefined })
   })
 })

@@ -60,6 +60,7 @@ beforeEach(async () => {
   const policy = aPolicy({ clusters: { main: aCluster(), other: aCluster() } })
   await directories.swapPointer(revision, {
     policy: await directories.writePolicy(policy),
+    facts: undefined,
     next: undefined,
     denied: [],
   })
@@ -86,6 +87,7 @@ describe('stored credentials', () => {
     const { revision } = await directories.readPointer()
     await directories.swapPointer(revision, {
       policy: await directories.writePolicy(policy),
+      facts: undefined,
       next: undefined,
       denied: [],
     })

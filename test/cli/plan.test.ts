@@ -4,10 +4,12 @@ import { intentKey } from '../../shared/domain/intent.ts'
 import type { Policy } from '../../shared/domain/policy.ts'
 import {
   createMemoryAccessStore,
+  createMemoryCredentialStore,
   createMemoryDirectoryStore,
   createMemoryLeaseStore,
 } from '../../shared/store/memory.ts'
 import { aCluster, anIntent, aPolicy, now, revoked } from '../fixtures/policies.ts'
+import { aCredential } from '../fixtures/stored-credentials.ts'
 
 const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
 
@@ -22,10 +24,11 @@ const current: Partial<Policy> = { clusters, routes: [orders, reports], grants: 
 const aStack = async (policy: Partial<Policy> | null = current) => {
   const directories = createMemoryDirectoryStore()
   const access = createMemoryAccessStore()
+  const credentials = createMemoryCredentialStore()
   const leases = createMemoryLeaseStore()
   if (policy !== null) {
     const hash = await directories.writePolicy(aPolicy(policy))
-    await directories.swapPointer(0, { policy: hash, next: undefined, denied: [revoked('banned')] })
+    await directories.swapPointer(0, { policy: hash, facts: undefined, next: undefined, denied: [revoked('banned')] })
   }
   await access.request('main', 'billing', { team: 'finance' }, now)
   let count = 0
@@ -73,8 +76,8 @@ const aStack = async (policy: Partial<Policy> | null = current) => {
       100,
       now,
     )
-  const plan = (next: Partial<Policy>) => planPolicy(aPolicy(next), { directories, access, leases }, now)
-  return { directories, lease, token, slot, plan }
+  const plan = (next: Partial<Policy>) => planPolicy(aPolicy(next), { directories, access, credentials, leases }, now)
+  return { directories, credentials, lease, token, slot, plan }
 }
 
 const created = { produce: ['kafka://acme/orders/created'] }
@@ -293,7 +296,7 @@ describe('notes', () => {
     )
     const found = await planPolicy(
       aPolicy({ ...current, clusters: { main: aCluster() } }),
-      { directories, access, leases: createMemoryLeaseStore() },
+      { directories, access, credentials: createMemoryCredentialStore(), leases: createMemoryLeaseStore() },
       now,
     )
     expect(found.notes).toEqual([expect.stringMatching(/^apply would refuse this: the cluster `other` still has/)])
@@ -305,7 +308,7 @@ describe('notes', () => {
     const { policy } = await directories.readPointer()
     const next = { ...current, grants: [api] }
     const hash = await directories.writePolicy(aPolicy(next))
-    await directories.swapPointer(1, { policy, next: hash, denied: [] })
+    await directories.swapPointer(1, { policy, facts: undefined, next: hash, denied: [] })
     expect((await plan(current)).notes).toEqual([
       `an apply of ${hash} was begun and not finished; this one would take its place`,
     ])
@@ -391,4 +394,46 @@ describe('a quota', () => {
     )
     expect(planAsJson(next).access[0]).toMatchObject({ quota: { to: { produceBytesPerSecond: 1_048_576 } } })
   })
+})
+
+describe('a cluster that becomes another one under its name', () => {
+  const arn = 'arn:aws:kafka:eu-west-1:111122223333:cluster/main/0f0e0d0c-0b0a-0908-0706-050403020100-1'
+  const msk = { provider: 'msk' as const, arn, auth: ['scram' as const], admin: { secret: 'admin' } }
+  const { bootstrap } = aCluster()
+  const before = { clusters: { main: { ...msk, bootstrap } } }
+  const after = { clusters: { main: aCluster({ auth: ['scram'] }) } }
+
+  test('would be refused while somebody has a user on the one that it was', async () => {
+    const { plan, credentials } = await aStack(before)
+    await credentials.write(0, aCredential({ a: { state: 'active' } }), undefined)
+
+    expect((await plan(after)).notes.join('\n')).toContain(
+      'apply would refuse this: the cluster `main` becomes another one, and 1 principals have users on the one that it was, such as `orders-api`',
+    )
+    expect((await plan(before)).notes).toEqual([])
+  })
+
+  test('is nothing to speak of when nobody has one any more', async () => {
+    const { plan, credentials } = await aStack(before)
+    await credentials.write(0, aCredential({}), undefined)
+
+    expect((await plan(after)).notes).toEqual([])
+  })
+})
+
+test('an MSK cluster without room for two users of each principal is told before anybody lacks one', async () => {
+  const arn = 'arn:aws:kafka:eu-west-1:111122223333:cluster/main/0f0e0d0c-0b0a-0908-0706-050403020100-1'
+  const policyOf = (count: number): Partial<Policy> => ({
+    clusters: {
+      main: { provider: 'msk', arn, auth: ['scram'], admin: { secret: 'admin' }, bootstrap: 'b-1.main:9096' },
+    },
+    grants: [
+      { principals: Array.from({ length: count }, (_, at) => `service-${at}`), consume: ['kafka://acme/orders/**'] },
+    ],
+  })
+  const { plan } = await aStack(null)
+  const notes = async (count: number) => (await plan(policyOf(count))).notes.join('\n')
+
+  expect(await notes(500)).not.toContain('takes 1000 users')
+  expect(await notes(501)).toContain('`main` takes 1000 users, and the grants name 501 principals who need two each')
 })

@@ -11,7 +11,7 @@ const run = async (bodies: readonly (Message | undefined)[], options: { sendFail
   )
   const log: string[] = []
   const lines: string[] = []
-  const done = redrive({
+  const done = redrive('rotate', {
     deadLetters: {
       receive: async () => [...letters.values()].slice(0, 2),
       remove: async (handle) => {
@@ -24,7 +24,6 @@ const run = async (bodies: readonly (Message | undefined)[], options: { sendFail
         if (log.filter((line) => line.startsWith('send')).length === options.sendFailsAt) throw new Error('throttled')
         log.push(`send ${message.kind}`)
       },
-      postpone: async () => undefined,
     },
     report: (line) => lines.push(line),
   })
@@ -44,14 +43,14 @@ test('dead letters are queued again, each before it is removed, and told', async
   ])
   expect(left()).toEqual([])
   expect(lines[0]).toBe('{"kind":"access","cluster":"main","principal":"billing"}')
-  expect(lines.at(-1)).toBe('3 queued again')
+  expect(lines.at(-1)).toBe('rotate: 3 queued again')
 })
 
 test('what is none of ours stays, is named, and holds up nothing', async () => {
   const { done, lines, left } = await run([undefined, access, access])
   await done
   expect(left()).toEqual(['handle-0'])
-  expect(lines.slice(-2)).toEqual(['2 queued again', '1 left: no messages of this version (id-0)'])
+  expect(lines.slice(-2)).toEqual(['rotate: 2 queued again', 'rotate: 1 left: no messages of this version (id-0)'])
 })
 
 test('a dead letter that cannot be queued is not lost', async () => {
@@ -63,5 +62,5 @@ test('a dead letter that cannot be queued is not lost', async () => {
 test('nothing to do is said', async () => {
   const { done, lines } = await run([])
   await done
-  expect(lines).toEqual(['no dead letter of ours'])
+  expect(lines).toEqual(['rotate: no dead letter of ours'])
 })

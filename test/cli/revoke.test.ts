@@ -70,6 +70,7 @@ const aCommand = () => {
     const policy = aPolicy({ clusters: { main: aCluster(), other: aCluster() } })
     await directories.swapPointer(0, {
       policy: await directories.writePolicy(policy),
+      facts: undefined,
       next: next && (await directories.writePolicy(next)),
       denied: [],
     })
@@ -202,6 +203,7 @@ describe('a revocation', () => {
   test('says what it cannot take away: the access of a cluster without an admin', async () => {
     await command.directories.swapPointer(1, {
       policy: await command.directories.writePolicy(aPolicy({ clusters: { main: aCluster({ admin: undefined }) } })),
+      facts: undefined,
       next: undefined,
       denied: [],
     })

@@ -7,6 +7,7 @@ import {
   createMemoryAccessStore,
   createMemoryCredentialStore,
   createMemoryDirectoryStore,
+  createMemoryInventoryStore,
 } from '../../shared/store/memory.ts'
 import type { Message } from '../../shared/store/queue.ts'
 import { aPolicy, now, revoked } from '../fixtures/policies.ts'
@@ -26,6 +27,7 @@ const aStack = (directories: DirectoryStore = createMemoryDirectoryStore()) => {
     directories,
     access,
     credentials: createMemoryCredentialStore(),
+    inventory: createMemoryInventoryStore(),
     queue: {
       send: async (message: Message) => {
         if (message.kind !== 'access') return
@@ -98,9 +100,9 @@ describe('a rollback', () => {
     const { deps, inForce } = aStack()
     await applyPolicy(first, deps)
     const { revision, policy } = await deps.directories.readPointer()
-    await deps.directories.swapPointer(revision, { policy, next: 'sha256:unfinished', denied: [] })
+    await deps.directories.swapPointer(revision, { policy, facts: undefined, next: 'sha256:unfinished', denied: [] })
     await rollbackPolicy(revision, deps)
-    expect(await deps.directories.readPointer()).toMatchObject({ policy, next: undefined })
+    expect(await deps.directories.readPointer()).toMatchObject({ policy, facts: undefined, next: undefined })
     expect(await inForce()).toEqual(first)
   })
 
@@ -108,7 +110,7 @@ describe('a rollback', () => {
     const { deps } = aStack()
     for (const policy of [first, second]) await applyPolicy(policy, deps)
     const { revision, policy, next } = await deps.directories.readPointer()
-    await deps.directories.swapPointer(revision, { policy, next, denied: [revoked('intruder')] })
+    await deps.directories.swapPointer(revision, { policy, facts: undefined, next, denied: [revoked('intruder')] })
     await rollbackPolicy(undefined, deps)
     expect(await deps.directories.readPointer()).toMatchObject({ denied: [revoked('intruder')] })
   })
@@ -127,7 +129,7 @@ describe('a rollback', () => {
     const { deps, inForce } = aStack()
     const old = { ...first, bogus: true } as Policy
     const hash = await deps.directories.writePolicy(old)
-    await deps.directories.swapPointer(0, { policy: hash, next: undefined, denied: [] }, now)
+    await deps.directories.swapPointer(0, { policy: hash, facts: undefined, next: undefined, denied: [] }, now)
     await applyPolicy(second, deps)
     await expect(rollbackPolicy(1, deps)).rejects.toThrow('the policy of revision `1` is none for this version')
     expect(await inForce()).toEqual(second)
@@ -147,7 +149,7 @@ describe('a rollback', () => {
   ])('to a policy that %s is refused as an apply would, though it once was in force', async (_, old, message) => {
     const { deps, inForce } = aStack()
     const hash = await deps.directories.writePolicy(old)
-    await deps.directories.swapPointer(0, { policy: hash, next: undefined, denied: [] }, now)
+    await deps.directories.swapPointer(0, { policy: hash, facts: undefined, next: undefined, denied: [] }, now)
     await applyPolicy(second, deps)
     await expect(rollbackPolicy(1, deps)).rejects.toThrow(message)
     expect(await inForce()).toEqual(second)

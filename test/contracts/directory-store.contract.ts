@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { contentAddress, type DirectoryStore } from '../../shared/store/directory-store.ts'
+import type { DirectoryStore } from '../../shared/store/directory-store.ts'
+import { contentAddress } from '../../shared/store/documents.ts'
 import { aCluster, aPolicy, revoked } from '../fixtures/policies.ts'
 
 /** What only somebody with the storage itself in hand can do to a policy. */
@@ -16,7 +17,7 @@ export type DirectoryStoreUnderTest = { readonly store: DirectoryStore; readonly
 /** Random text does not compress, so this is several chunks and more than one page of a query. */
 const largePolicy = () => aPolicy({ clusters: { main: aCluster({ ca: randomBytes(1_200_000).toString('base64') }) } })
 
-const nothingElse = { next: undefined, denied: [] }
+const nothingElse = { facts: undefined, next: undefined, denied: [] }
 
 /** @param make a store in which nothing was written yet */
 export const testDirectoryStore = (name: string, make: () => Promise<DirectoryStoreUnderTest>): void => {
@@ -24,18 +25,26 @@ export const testDirectoryStore = (name: string, make: () => Promise<DirectorySt
     test('is revision 0 of nothing before the first apply', async () => {
       const { store } = await make()
 
-      expect(await store.readPointer()).toEqual({ revision: 0, policy: undefined, next: undefined, denied: [] })
+      expect(await store.readPointer()).toEqual({
+        revision: 0,
+        policy: undefined,
+        facts: undefined,
+        next: undefined,
+        denied: [],
+      })
     })
 
     test('takes what it is given and counts its revisions', async () => {
       const { store } = await make()
 
-      expect(await store.swapPointer(0, { policy: undefined, next: 'sha256:a', denied: [] })).toBe(true)
+      expect(await store.swapPointer(0, { policy: undefined, facts: undefined, next: 'sha256:a', denied: [] })).toBe(
+        true,
+      )
       const denied = [revoked('intruder'), revoked('billing', 'main')]
-      expect(await store.swapPointer(1, { policy: 'sha256:a', next: undefined, denied })).toBe(true)
+      expect(await store.swapPointer(1, { policy: 'sha256:a', facts: undefined, next: undefined, denied })).toBe(true)
 
       const pointer = await store.readPointer()
-      expect(pointer).toEqual({ revision: 2, policy: 'sha256:a', next: undefined, denied })
+      expect(pointer).toEqual({ revision: 2, policy: 'sha256:a', facts: undefined, next: undefined, denied })
     })
 
     test.each([0, 1, 3])('is not moved by a writer that saw revision %i when it has 2', async (expected) => {
@@ -79,7 +88,15 @@ export const testDirectoryStore = (name: string, make: () => Promise<DirectorySt
       const deny = async (principal: string): Promise<void> => {
         for (;;) {
           const { revision, policy, next, denied } = await store.readPointer()
-          if (await store.swapPointer(revision, { policy, next, denied: [...denied, revoked(principal)] })) return
+          if (
+            await store.swapPointer(revision, {
+              policy,
+              facts: undefined,
+              next,
+              denied: [...denied, revoked(principal)],
+            })
+          )
+            return
         }
       }
       const principals = Array.from({ length: 20 }, (_, index) => `principal-${String(index).padStart(2, '0')}`)
@@ -97,9 +114,14 @@ export const testDirectoryStore = (name: string, make: () => Promise<DirectorySt
 
     test('has every policy that was put in force, the latest first, and no other change of the pointer', async () => {
       const { store } = await make()
-      await store.swapPointer(0, { policy: undefined, next: 'sha256:a', denied: [] })
+      await store.swapPointer(0, { policy: undefined, facts: undefined, next: 'sha256:a', denied: [] })
       await store.swapPointer(1, { policy: 'sha256:a', ...nothingElse }, appliedAt)
-      await store.swapPointer(2, { policy: 'sha256:a', next: undefined, denied: [revoked('intruder')] })
+      await store.swapPointer(2, {
+        policy: 'sha256:a',
+        facts: undefined,
+        next: undefined,
+        denied: [revoked('intruder')],
+      })
       const later = new Date(appliedAt.getTime() + 1000)
       await store.swapPointer(3, { policy: 'sha256:b', ...nothingElse }, later)
 

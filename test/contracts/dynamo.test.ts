@@ -15,12 +15,17 @@ import { readStackState } from '../../local/state.ts'
 import { createAccessStore } from '../../shared/store/access-store.ts'
 import { createCredentialStore } from '../../shared/store/credential-store.ts'
 import { createDirectoryStore } from '../../shared/store/directory-store.ts'
+import { createDocuments } from '../../shared/store/documents.ts'
+import { createInventoryStore, snapshotKind } from '../../shared/store/inventory-store.ts'
 import { createLeaseStore } from '../../shared/store/lease-store.ts'
+import { createUseStore } from '../../shared/store/use-store.ts'
 import { testAccessStore } from './access-store.contract.ts'
 import { testCredentialStore } from './credential-store.contract.ts'
 import { testDirectoryStore } from './directory-store.contract.ts'
+import { testInventoryStore } from './inventory-store.contract.ts'
 import { testLeaseSlots } from './lease-slots.contract.ts'
 import { testLeaseStore } from './lease-store.contract.ts'
+import { testUseStore } from './use-store.contract.ts'
 
 const { aws, caFile } = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
 trustAuthority(readFileSync(caFile, 'utf8'))
@@ -131,3 +136,18 @@ testLeaseSlots('DynamoDB', async () => ({
 testAccessStore('DynamoDB', async () => createAccessStore(dynamo, accessTable))
 
 testCredentialStore('DynamoDB', async () => createCredentialStore(dynamo, credentialsTable))
+
+testInventoryStore('DynamoDB', async () => {
+  const TableName = await createTable('inventory', 'pk', 'sk')
+  return {
+    store: createInventoryStore(dynamo, TableName),
+    writeSnapshotAlone: async (snapshot) =>
+      void (await createDocuments(dynamo, TableName).write(snapshotKind, snapshot)),
+    damage: async (address) => {
+      const Key = { pk: `${snapshotKind}#${address}`, sk: 'chunk#00000' }
+      await dynamo.send(new DeleteCommand({ TableName, Key }))
+    },
+  }
+})
+
+testUseStore('DynamoDB', async () => createUseStore(dynamo, await createTable('uses', 'pk', 'sk')))

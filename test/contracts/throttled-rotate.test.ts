@@ -256,7 +256,7 @@ const aWorld = async () => {
     })
     const { revision } = await settingUp.readPointer()
     const hash = await settingUp.writePolicy(policy)
-    await settingUp.swapPointer(revision, { policy: hash, next: undefined, denied })
+    await settingUp.swapPointer(revision, { policy: hash, facts: undefined, next: undefined, denied })
   }
 
   const secretName = slotSecretName(stack, cluster, principal)

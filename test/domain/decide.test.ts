@@ -237,6 +237,17 @@ describe('rule 5', () => {
   const { bootstrap: _, ...cluster } = aCluster()
   const clusters = { main: { ...cluster, listeners } }
 
+  it('denies while nobody has found where the cluster is', () => {
+    const found = {
+      main: { provider: 'msk' as const, arn: 'arn:aws:kafka:eu-west-1:1:cluster/main/1', auth: ['scram' as const] },
+    }
+    expect(told(deciding({ grants: [all], clusters: found }, { produce: [created] }))).toEqual({
+      rule: 5,
+      reason: 'no_listener_found',
+      pointer: '',
+    })
+  })
+
   it('denies a network where the cluster has no listener, and points to it', () => {
     expect(told(deciding({ grants: [all], clusters }, { produce: [created], network: 'vpc-b' }))).toEqual({
       rule: 5,

@@ -166,9 +166,9 @@ const strangeUser = { name: `sb.${principal}@c`, password: 'of somebody' }
 const strange = new Map<string, string | undefined>()
 
 const deny = async (denied: readonly string[]): Promise<void> => {
-  const { revision, policy, next } = await directories.readPointer()
+  const { revision, policy, facts, next } = await directories.readPointer()
   const list = denied.map((name) => ({ principal: name, cluster: undefined }))
-  expect(await directories.swapPointer(revision, { policy, next, denied: list })).toBe(true)
+  expect(await directories.swapPointer(revision, { policy, facts, next, denied: list })).toBe(true)
 }
 
 let before: { readonly associated: readonly string[]; readonly users: readonly string[] }

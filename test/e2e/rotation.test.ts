@@ -124,7 +124,7 @@ const expectActiveToWork = async (name = principal): Promise<SlotName | undefine
 const deny = async (denied: readonly string[]): Promise<void> => {
   const { revision, policy, next } = await directories.readPointer()
   const list = denied.map((name) => ({ principal: name, cluster: undefined }))
-  expect(await directories.swapPointer(revision, { policy, next, denied: list })).toBe(true)
+  expect(await directories.swapPointer(revision, { policy, facts: undefined, next, denied: list })).toBe(true)
 }
 
 beforeAll(() => apply(rotatingPolicy()))

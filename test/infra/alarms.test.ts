@@ -55,6 +55,12 @@ describe('alarms', () => {
       ActiveSlotBroken: 'Switchboard ActiveSlotBroken rotate: Sum of 60 s >= 1, 1/1, notBreaching',
       SweepMissing: 'Switchboard Swept rotate: Sum of 300 s < 1, 1/1, breaching',
       CensusMissing: 'Switchboard CredentialsStuck rotate: SampleCount of 3600 s < 1, 1/1, breaching',
+      CrawlDeadLetters:
+        'AWS/SQS ApproximateNumberOfMessagesVisible <CrawlWorkDeadLetters.QueueName>: Maximum of 60 s >= 1, 1/1, notBreaching',
+      ClustersFailing: 'Switchboard ClustersFailing crawl: Maximum of 3600 s >= 1, 2/2, ignore',
+      SourcesFailing: 'Switchboard SourcesFailing crawl: Maximum of 3600 s >= 1, 2/2, ignore',
+      FactsWithheld: 'Switchboard FactsWithheld crawl: Sum of 3600 s >= 1, 1/1, notBreaching',
+      CrawlMissing: 'Switchboard Crawled crawl: Sum of 3600 s < 1, 2/2, breaching',
     })
   })
 

@@ -90,8 +90,12 @@ describe('the app', () => {
   const acknowledged = [
     'AwsSolutions-APIG4 Switchboard/Switchboard/Api/EveryRequest/Resource',
     'AwsSolutions-APIG4 Switchboard/Switchboard/Api/PolledRequest/Resource',
+    'AwsSolutions-IAM5[Resource::*] Switchboard/Switchboard/Crawl/Crawl/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::*] Switchboard/Switchboard/Resolve/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
+    'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:kafka:*:<AWS::AccountId>:cluster/*] Switchboard/Switchboard/Crawl/Crawl/Role/DefaultPolicy/Resource',
+    'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:kafka:*:<AWS::AccountId>:topic/*] Switchboard/Switchboard/Crawl/Crawl/Role/DefaultPolicy/Resource',
+    'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/clusters/*] Switchboard/Switchboard/Crawl/Crawl/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/clusters/*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/credentials/*] Switchboard/Switchboard/Resolve/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/credentials/*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
@@ -112,7 +116,7 @@ describe('the app', () => {
 })
 
 describe('bundles', () => {
-  let bundles: Record<'resolve' | 'rotate', string>
+  let bundles: Record<'resolve' | 'rotate' | 'crawl', string>
 
   beforeAll(async () => {
     const { folder: assembly, template } = await synthesize('bundled', {})
@@ -123,7 +127,7 @@ describe('bundles', () => {
       expect(found.Properties.Handler).toBe('dist/index.handler')
       return join(assembly, `asset.${found.Properties.Code.S3Key.replace('.zip', '')}`, 'dist')
     }
-    bundles = { resolve: asset('Resolve'), rotate: asset('Rotate') }
+    bundles = { resolve: asset('Resolve'), rotate: asset('Rotate'), crawl: asset('Crawl') }
   })
 
   const environment = {
@@ -133,16 +137,20 @@ describe('bundles', () => {
     LEASES_TABLE: 'leases',
     ACCESS_TABLE: 'access',
     CREDENTIALS_TABLE: 'credentials',
+    INVENTORY_TABLE: 'inventory',
+    ACCOUNT_ID: '111122223333',
+    CONFLUENT_URL: 'https://api.confluent.cloud',
     SLOT_SECRETS_KEY_ARN: 'arn:aws:kms:eu-west-1:111122223333:key/slot-secrets',
     SIGNING_KEY_TIMES: '{}',
     QUEUE_URL: 'https://sqs.eu-west-1.amazonaws.com/111122223333/work.fifo',
+    ROTATE_QUEUE_URL: 'https://sqs.eu-west-1.amazonaws.com/111122223333/work.fifo',
     REVOCATIONS_URL: 'https://sqs.eu-west-1.amazonaws.com/111122223333/revocations',
     SIGNING_KEY_SECRET_ARN: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:signing-keys',
     DEVELOPMENT: 'false',
     AWS_REGION: 'eu-west-1',
   }
 
-  it.each(['resolve', 'rotate'] as const)(
+  it.each(['resolve', 'rotate', 'crawl'] as const)(
     'of %s load without anything around them and export a handler',
     async (name) => {
       const print = "import('./index.mjs').then(({ handler }) => { console.log(typeof handler); process.exit() })"

@@ -94,6 +94,46 @@ const permissions = {
     ],
     '<SlotSecretsEncryptionKey.Arn>': ['kms:Decrypt', 'kms:GenerateDataKey'],
   },
+  // it changes nothing but the inventory
+  '<CrawlRole>': {
+    // what leases were for is noted once a day
+    '<TablesLeases.Arn>': ['dynamodb:Scan'],
+    '<CrawlLogs.Arn>': ['logs:CreateLogStream', 'logs:PutLogEvents'],
+    // neither have these of MSK any
+    '*': ['kafka:GetBootstrapBrokers', 'kafka:ListClustersV2', 'xray:PutTelemetryRecords', 'xray:PutTraceSegments'],
+    '<TablesDirectory.Arn>': ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'],
+    '<TablesAccess.Arn>': ['dynamodb:Query'],
+    '<WorkQueue.Arn>': ['sqs:SendMessage'],
+    '<TablesInventory.Arn>': [
+      'dynamodb:DeleteItem',
+      'dynamodb:GetItem',
+      'dynamodb:PutItem',
+      'dynamodb:Query',
+      'dynamodb:UpdateItem',
+    ],
+    '<CrawlWorkQueue.Arn>': [
+      'sqs:ChangeMessageVisibility',
+      'sqs:DeleteMessage',
+      'sqs:GetQueueAttributes',
+      'sqs:ReceiveMessage',
+      'sqs:SendMessage',
+    ],
+    'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/clusters/*':
+      ['secretsmanager:GetSecretValue'],
+    'arn:<AWS::Partition>:kafka:*:<AWS::AccountId>:cluster/*': [
+      'kafka-cluster:Connect',
+      'kafka:DescribeClusterV2',
+      'kafka:ListNodes',
+      'kafka:ListScramSecrets',
+      'kafka:ListTopics',
+    ],
+    'arn:<AWS::Partition>:kafka:*:<AWS::AccountId>:topic/*': [
+      'kafka-cluster:DescribeTopic',
+      'kafka-cluster:DescribeTopicDynamicConfiguration',
+      'kafka:DescribeTopic',
+    ],
+  },
+  '<CrawlEveryRole>': { '<CrawlWorkQueue.Arn>': ['sqs:SendMessage'] },
   '<SweepRole>': { '<WorkQueue.Arn>': ['sqs:SendMessage'] },
   '<OperatorRole>': {
     '<TablesDirectory.Arn>': [
@@ -118,6 +158,9 @@ const permissions = {
     '<TablesAccess.Arn>': ['dynamodb:GetItem', 'dynamodb:Query'],
     '<WorkQueue.Arn>': ['sqs:SendMessage'],
     '<WorkRevocations.Arn>': ['sqs:SendMessage'],
+    '<TablesInventory.Arn>': ['dynamodb:GetItem', 'dynamodb:Query'],
+    '<CrawlWorkQueue.Arn>': ['sqs:SendMessage'],
+    '<CrawlWorkDeadLetters.Arn>': ['sqs:DeleteMessage', 'sqs:ReceiveMessage'],
   },
 }
 
@@ -207,7 +250,7 @@ describe('permissions', () => {
     ])
   })
 
-  it('name `*` as a resource for X-Ray and in the policies of the encryption keys only', () => {
+  it('name `*` as a resource for X-Ray, two actions of MSK and in the policies of the encryption keys only', () => {
     const everything = [...walk(production.resources)].filter(
       ([path, value]) => /\/Resource(\/\d+)?$/.test(path) && value === '*',
     )
@@ -216,6 +259,8 @@ describe('permissions', () => {
       '/SwitchboardSlotSecretsEncryptionKey/Properties/KeyPolicy/Statement/Resource',
       '/SwitchboardResolveRoleDefaultPolicy/Properties/PolicyDocument/Statement/Resource',
       '/SwitchboardRotateRoleDefaultPolicy/Properties/PolicyDocument/Statement/Resource',
+      '/SwitchboardCrawlRoleDefaultPolicy/Properties/PolicyDocument/Statement/Resource',
+      '/SwitchboardCrawlRoleDefaultPolicy/Properties/PolicyDocument/Statement/Resource',
     ])
   })
 
@@ -275,12 +320,16 @@ describe('permissions', () => {
     },
   )
 
-  it('of rotate in a VPC grow by what joining it takes, which its code is denied', () => {
+  it('of rotate and crawl in a VPC grow by what joining it takes, which its code is denied', () => {
     expect(allowed(inVpc)).toEqual({
       ...permissions,
       '<RotateRole>': {
         ...permissions['<RotateRole>'],
         '*': [...joinVpc, ...permissions['<RotateRole>']['*']],
+      },
+      '<CrawlRole>': {
+        ...permissions['<CrawlRole>'],
+        '*': [...joinVpc, ...permissions['<CrawlRole>']['*']],
       },
     })
     const denials = Object.values(inVpc.ofType('AWS::IAM::Policy')).flatMap(({ Properties }) =>
@@ -293,9 +342,9 @@ describe('permissions', () => {
           conditions: conditions(Condition),
         })),
     )
-    expect(denials).toEqual([
-      {
-        role: '<RotateRole>',
+    expect(denials).toEqual(
+      ['<RotateRole>', '<CrawlRole>'].map((role) => ({
+        role,
         actions: joinVpc,
         resource: '*',
         conditions: {
@@ -303,7 +352,31 @@ describe('permissions', () => {
             'lambda:SourceFunctionArn': 'arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:*',
           },
         },
-      },
+      })),
+    )
+  })
+
+  it('of crawl in the directory are for the pointer and for facts, whatever policies lie there', () => {
+    const writing = Object.values(production.ofType('AWS::IAM::Policy'))
+      .filter(({ Properties }) => rendered(Properties.Roles[0]) === '<CrawlRole>')
+      .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Statement[])
+      .filter(
+        ({ Action, Resource }) =>
+          rendered(Resource) === '<TablesDirectory.Arn>' && listed(Action).includes('dynamodb:PutItem'),
+      )
+    expect(writing.map(({ Condition }) => Condition)).toEqual([
+      { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['pointer', 'facts#*'] } },
     ])
+  })
+
+  it('of crawl grow by the roles that the deploy names, and by no pattern of roles', () => {
+    const crawlRoles = ['arn:aws:iam::444455556666:role/switchboard-crawl']
+    const allowedToCrawl = allowed(synthesize({ crawlRoles }))['<CrawlRole>'] ?? {}
+    expect(allowedToCrawl).toEqual({
+      ...permissions['<CrawlRole>'],
+      'arn:aws:iam::444455556666:role/switchboard-crawl': ['sts:AssumeRole'],
+    })
+    for (const role of ['*', 'arn:aws:iam::*:role/switchboard-crawl', 'arn:aws:iam::444455556666:role/crawl-*'])
+      expect(() => synthesize({ crawlRoles: [role] })).toThrow(`\`crawlRoles\` has \`${role}\``)
   })
 })

@@ -1,9 +1,10 @@
-import { CfnParameter } from 'aws-cdk-lib'
+import { CfnParameter, Duration } from 'aws-cdk-lib'
 import { Match } from 'aws-cdk-lib/assertions'
 import { ArnPrincipal } from 'aws-cdk-lib/aws-iam'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { describe, expect, it } from 'vitest'
 import { inTime } from '../../functions/resolve/outage.ts'
+import { parseCrawlMessage } from '../../shared/store/crawl-queue.ts'
 import { parseMessage } from '../../shared/store/queue.ts'
 import { aVpc, named, type Resource, rendered, type Synthesized, synthesize, walk } from './stack.ts'
 
@@ -33,12 +34,13 @@ describe('tables', () => {
   const keys = ({ Properties }: Resource) =>
     Properties.KeySchema.map(({ AttributeName, KeyType }: Record<string, string>) => `${KeyType} ${AttributeName}`)
 
-  it('are the directory, the leases, the access and the credentials, each with its keys', () => {
+  it('are the directory, the leases, the access, the credentials and the inventory, each with its keys', () => {
     expect(Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, keys(table)]))).toEqual({
       TablesDirectory: ['HASH pk', 'RANGE sk'],
       TablesLeases: ['HASH principal', 'RANGE lease'],
       TablesAccess: ['HASH cluster', 'RANGE principal'],
       TablesCredentials: ['HASH cluster', 'RANGE principal'],
+      TablesInventory: ['HASH pk', 'RANGE sk'],
     })
     for (const { Properties } of Object.values(tables))
       for (const { AttributeType } of Properties.AttributeDefinitions) expect(AttributeType).toBe('S')
@@ -88,7 +90,12 @@ describe('tables', () => {
       ([, { Properties }]) =>
         Properties.Replicas[0].PointInTimeRecoverySpecification?.PointInTimeRecoveryEnabled === true,
     )
-    expect(restorable.map(([name]) => name)).toEqual(['TablesDirectory', 'TablesAccess', 'TablesCredentials'])
+    expect(restorable.map(([name]) => name)).toEqual([
+      'TablesDirectory',
+      'TablesAccess',
+      'TablesInventory',
+      'TablesCredentials',
+    ])
   })
 
   it('let ended leases go, and nothing else', () => {
@@ -103,8 +110,8 @@ describe('tables', () => {
       Object.values(of.ofType('AWS::DynamoDB::GlobalTable')).map(
         ({ Properties }) => Properties.Replicas[0].DeletionProtectionEnabled,
       )
-    expect(protection(production)).toEqual([true, true, true, true])
-    expect(protection(development)).toEqual([false, false, false, false])
+    expect(protection(production)).toEqual([true, true, true, true, true])
+    expect(protection(development)).toEqual([false, false, false, false, false])
   })
 })
 
@@ -123,7 +130,7 @@ describe('deleting the stack', () => {
       'AWS::Logs::LogGroup': ['Retain', 'Retain'],
       'AWS::SQS::Queue': ['Delete', 'Delete'],
     })
-    expect(policies(production).filter(([, deletion]) => deletion === 'Retain')).toHaveLength(4 + 2 + 1 + 3)
+    expect(policies(production).filter(([, deletion]) => deletion === 'Retain')).toHaveLength(5 + 2 + 1 + 4)
   })
 
   it('leaves nothing behind in development', () => {
@@ -160,12 +167,17 @@ describe('the queue', () => {
 
   it('keeps order within a group, in the queue and among the dead letters', () => {
     const inOrder = Object.entries(queues).filter(([, { Properties }]) => Properties.FifoQueue === true)
-    expect(inOrder.map(([name]) => name)).toEqual(['WorkDeadLetters', 'WorkQueue'])
+    expect(inOrder.map(([name]) => name)).toEqual([
+      'WorkDeadLetters',
+      'WorkQueue',
+      'CrawlWorkDeadLetters',
+      'CrawlWorkQueue',
+    ])
   })
 
   it('tells messages by their content where they have no id of their own, as the sweeps of the scheduler', () => {
     const told = Object.entries(queues).filter(([, { Properties }]) => Properties.ContentBasedDeduplication === true)
-    expect(told.map(([name]) => name)).toEqual(['WorkQueue'])
+    expect(told.map(([name]) => name)).toEqual(['WorkQueue', 'CrawlWorkQueue'])
   })
 
   it('is encrypted and refuses requests without TLS', () => {
@@ -186,6 +198,8 @@ describe('the queue', () => {
       { queues: ['<WorkDeadLetters>'], statements: [refuseWithoutTls] },
       { queues: ['<WorkQueue>'], statements: [refuseWithoutTls] },
       { queues: ['<WorkRevocations>'], statements: [refuseWithoutTls] },
+      { queues: ['<CrawlWorkDeadLetters>'], statements: [refuseWithoutTls] },
+      { queues: ['<CrawlWorkQueue>'], statements: [refuseWithoutTls] },
     ])
   })
 
@@ -201,21 +215,26 @@ describe('the queue', () => {
       expect(production.properties('AWS::SQS::Queue', name).VisibilityTimeout).toBeGreaterThanOrEqual(6 * rotateTimeout)
   })
 
-  it('feeds rotate, a bounded number of groups at once, and takes back single messages', () => {
-    const mappings = Object.values(production.ofType('AWS::Lambda::EventSourceMapping')).map(({ Properties }) => ({
+  it('feeds rotate and crawl, a bounded number of groups at once, and takes back single messages', () => {
+    const feeds = Object.values(production.ofType('AWS::Lambda::EventSourceMapping')).map(({ Properties }) => ({
       ...Properties,
       EventSourceArn: rendered(Properties.EventSourceArn),
       FunctionName: rendered(Properties.FunctionName),
     }))
-    const mapping = (queue: string, most: number) => ({
+    const mapping = (queue: string, most: number, consumer = '<RotateFunction>', batch = 10) => ({
       EventSourceArn: queue,
-      FunctionName: '<RotateFunction>',
-      BatchSize: 10,
+      FunctionName: consumer,
+      BatchSize: batch,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
       ScalingConfig: { MaximumConcurrency: most },
     })
     // workers of its own: neither a cluster nor all of them hold up a revocation
-    expect(mappings).toEqual([mapping('<WorkQueue.Arn>', 10), mapping('<WorkRevocations.Arn>', 5)])
+    expect(feeds).toEqual([
+      mapping('<WorkQueue.Arn>', 10),
+      mapping('<WorkRevocations.Arn>', 5),
+      // a message is a whole cluster
+      mapping('<CrawlWorkQueue.Arn>', 10, '<CrawlFunction>', 1),
+    ])
   })
 })
 
@@ -253,8 +272,8 @@ describe('the schedule', () => {
 describe('functions', () => {
   const functions = production.ofType('AWS::Lambda::Function')
 
-  it('are resolve and rotate, on Node 24 and arm64, traced', () => {
-    expect(Object.keys(functions).sort()).toEqual(['ResolveFunction', 'RotateFunction'])
+  it('are resolve, rotate and crawl, on Node 24 and arm64, traced', () => {
+    expect(Object.keys(functions).sort()).toEqual(['CrawlFunction', 'ResolveFunction', 'RotateFunction'])
     for (const { Properties } of Object.values(functions)) {
       expect(Properties.Runtime).toBe('nodejs24.x')
       expect(Properties.Architectures).toEqual(['arm64'])
@@ -263,7 +282,7 @@ describe('functions', () => {
   })
 
   it('each write JSON lines into a log group of their own', () => {
-    for (const name of ['Resolve', 'Rotate']) {
+    for (const name of ['Resolve', 'Rotate', 'Crawl']) {
       const { LogFormat, LogGroup } = production.properties('AWS::Lambda::Function', `${name}Function`).LoggingConfig
       expect([LogFormat, rendered(LogGroup)]).toEqual(['JSON', `<${name}Logs>`])
     }
@@ -297,6 +316,18 @@ describe('functions', () => {
         ...both,
         REVOCATIONS_URL: '<WorkRevocations>',
         SLOT_SECRETS_KEY_ARN: '<SlotSecretsEncryptionKey.Arn>',
+      },
+      CrawlFunction: {
+        DIRECTORY_TABLE: '<TablesDirectory>',
+        INVENTORY_TABLE: '<TablesInventory>',
+        LEASES_TABLE: '<TablesLeases>',
+        ACCESS_TABLE: '<TablesAccess>',
+        QUEUE_URL: '<CrawlWorkQueue>',
+        ROTATE_QUEUE_URL: '<WorkQueue>',
+        ACCOUNT_ID: '<AWS::AccountId>',
+        CONFLUENT_URL: 'https://api.confluent.cloud',
+        DEVELOPMENT: 'false',
+        NODE_OPTIONS: '--enable-source-maps',
       },
     })
   })
@@ -369,6 +400,9 @@ describe('outputs', () => {
       QueueUrl: '<WorkQueue>',
       RevocationsUrl: '<WorkRevocations>',
       DeadLetterQueueUrl: '<WorkDeadLetters>',
+      CrawlDeadLetterQueueUrl: '<CrawlWorkDeadLetters>',
+      InventoryTableName: '<TablesInventory>',
+      CrawlQueueUrl: '<CrawlWorkQueue>',
       OperatorRoleArn: '<OperatorRole.Arn>',
       ResolveLogGroupName: '<ResolveLogs>',
       SigningKeySecretArn: '<SigningKeySecret.Id>',
@@ -414,6 +448,14 @@ describe('props', () => {
     expect(() => synthesize({ issuerUrl: 'http://127.0.0.1.acme.com', development: true })).toThrow('loopback')
   })
 
+  it('send crawl, and with it keys, to Confluent Cloud itself; in development alone to a simulated one', () => {
+    const confluentUrl = 'http://127.0.0.1:8090'
+    expect(environments(production).CrawlFunction?.CONFLUENT_URL).toBe('https://api.confluent.cloud')
+    const local = environments(synthesize({ confluentUrl, development: true }))
+    expect(local.CrawlFunction?.CONFLUENT_URL).toBe(confluentUrl)
+    expect(() => synthesize({ confluentUrl })).toThrow(`\`confluentUrl\` is \`${confluentUrl}\``)
+  })
+
   it('tell both functions the times of the signing keys, and only whole seconds', () => {
     const monthly = environments(synthesize({ signingKeys: { everySeconds: 2_592_000, brokerRefreshSeconds: 600 } }))
     for (const name of ['ResolveFunction', 'RotateFunction'])
@@ -439,6 +481,23 @@ describe('props', () => {
     inVpc.template.hasResourceProperties('AWS::EC2::SecurityGroup', Match.objectLike({ VpcId: Match.anyValue() }))
   })
 
+  it('say how often clusters are looked at, by default every hour', () => {
+    const rate = (of: Synthesized) => of.properties('AWS::Scheduler::Schedule', 'CrawlEverySchedule').ScheduleExpression
+    expect(rate(production)).toBe('rate(60 minutes)')
+    expect(rate(synthesize({ crawlEvery: Duration.minutes(15) }))).toBe('rate(15 minutes)')
+    for (const crawlEvery of [Duration.minutes(4), Duration.seconds(330), Duration.days(2)])
+      expect(() => synthesize({ crawlEvery })).toThrow('`crawlEvery` is')
+    const { Target } = production.properties('AWS::Scheduler::Schedule', 'CrawlEverySchedule')
+    expect(parseCrawlMessage(Target.Input)).toMatchObject({ kind: 'crawl' })
+  })
+
+  it('notes once a day what leases were for, before they are forgotten', () => {
+    const { ScheduleExpression, Target } = production.properties('AWS::Scheduler::Schedule', 'CrawlEveryUses')
+    expect(ScheduleExpression).toBe('rate(1440 minutes)')
+    expect(parseCrawlMessage(Target.Input)).toMatchObject({ kind: 'note-uses' })
+    expect(Target.SqsParameters).toEqual({ MessageGroupId: 'note-uses' })
+  })
+
   it('trust the account with the operator role, or whom they name instead', () => {
     const trusted = ({ properties }: Synthesized) =>
       properties('AWS::IAM::Role', 'OperatorRole').AssumeRolePolicyDocument.Statement.map(
@@ -460,7 +519,7 @@ describe('props', () => {
   it('say how long every log is kept, by default a year', () => {
     const kept = (of: Synthesized) =>
       Object.values(of.ofType('AWS::Logs::LogGroup')).map(({ Properties }) => Properties.RetentionInDays)
-    expect(kept(production)).toEqual([365, 365, 365])
-    expect(kept(synthesize({ logRetention: RetentionDays.TWO_WEEKS }))).toEqual([14, 14, 14])
+    expect(kept(production)).toEqual([365, 365, 365, 365])
+    expect(kept(synthesize({ logRetention: RetentionDays.TWO_WEEKS }))).toEqual([14, 14, 14, 14])
   })
 })

@@ -12,6 +12,9 @@ const aCluster = (name: string, inside: string, outside: string): KafkaCluster =
   },
 })
 
+const confluentSecret = (name: string): string =>
+  `arn:aws:secretsmanager:eu-west-1:000000000000:secret:switchboard/Switchboard/clusters/confluent-${name}-def456`
+
 /** A stack that is up, as its state file tells it. */
 export const aStack = (): StackState => ({
   version: 1,
@@ -52,6 +55,15 @@ export const aStack = (): StackState => ({
   msk: {
     url: 'http://127.0.0.1:20007',
     clusterArn: 'arn:aws:kafka:eu-west-1:000000000000:cluster/analytics/00000000-0000-0000-0000-000000000000-1',
+  },
+  confluent: {
+    url: 'http://127.0.0.1:20008',
+    registryUrl: 'http://127.0.0.1:20009',
+    secrets: {
+      cloud: confluentSecret('cloud'),
+      kafka: confluentSecret('kafka'),
+      registry: confluentSecret('registry'),
+    },
   },
   clients: { 'legacy-billing': 'legacy-billing:secret-of-legacy-billing' },
 })

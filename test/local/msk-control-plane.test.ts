@@ -424,3 +424,21 @@ test('how long a change takes is read and set over HTTP; what MSK does not have 
   expect(await read()).toEqual({ minMs: 100, maxMs: 150 })
   expect((await fetch(url, { method: 'DELETE' })).status).toBe(405)
 })
+
+test('a cluster moves to other addresses and back over HTTP, and says so to those who ask where it is', async () => {
+  const url = `${msk.url}/_simulated/bootstrap-brokers`
+  const clusterArn = arnOf('payments')
+  const put = async (bootstrapBrokers: unknown) =>
+    (await fetch(url, { method: 'PUT', body: JSON.stringify({ clusterArn, bootstrapBrokers }) })).status
+  const read = async () => {
+    const { $metadata: _, ...found } = await kafka.send(new GetBootstrapBrokersCommand({ ClusterArn: clusterArn }))
+    return found
+  }
+  const before = await read()
+
+  expect(await put({ BootstrapBrokerStringSaslScram: 'b-9.acme.com:9096' })).toBe(204)
+  expect(await read()).toEqual({ BootstrapBrokerStringSaslScram: 'b-9.acme.com:9096' })
+  expect(await put({ anything: 'b-9.acme.com:9096' })).toBe(400)
+  expect(await put(null)).toBe(204)
+  expect(await read()).toEqual(before)
+})

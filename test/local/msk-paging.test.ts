@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createPager } from '../../local/msk/paging.ts'
 
-const page = createPager(100, () => false)
+const page = createPager(100, () => undefined)
 const keyOf = (text: string) => text
 
 const walk = (lists: readonly (readonly string[])[], size: number): readonly string[] => {
@@ -51,5 +51,5 @@ test('no token but one of this server for this call is taken', () => {
   const again = { scope: 's', query: new URLSearchParams({ nextToken }) }
   expect(page(['a', 'b'], keyOf, again).items).toEqual(['b'])
   expect(() => page(['a', 'b'], keyOf, { ...again, scope: 'other' })).toThrow(/nextToken/)
-  expect(() => createPager(100, () => false)(['a', 'b'], keyOf, again)).toThrow(/nextToken/)
+  expect(() => createPager(100, () => undefined)(['a', 'b'], keyOf, again)).toThrow(/nextToken/)
 })

@@ -30,6 +30,15 @@ test('the rendered policy is valid and leads to the local stack', () => {
   ])
 })
 
+test('a crawl of the rendered policy looks at the simulated control planes', () => {
+  const { crawl } = policySchema.parse(parse(renderPolicy(example, places)))
+  const { cloud, kafka, registry } = places.confluent.secrets
+  expect(crawl).toEqual({
+    aws: { provider: 'msk', regions: ['eu-west-1'] },
+    confluent: { provider: 'confluent', secret: cloud, keys: { 'lkc-local': kafka, 'lsrc-local': registry } },
+  })
+})
+
 test('rendering changes addresses, certificates and secrets and nothing else', () => {
   const written = parse(example)
   const rendered = parse(renderPolicy(example, places))

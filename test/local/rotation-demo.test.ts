@@ -1,15 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { atLeast, atMost, none, renderLine, renderTable, wrongIn } from '../../local/demos/outcome.ts'
 import { createLedger } from '../../local/demos/rotation/ledger.ts'
 import { difference } from '../../local/demos/rotation/leftovers.ts'
-import {
-  atLeast,
-  atMost,
-  none,
-  recordMeasures,
-  renderLine,
-  renderTable,
-  wrongIn,
-} from '../../local/demos/rotation/outcome.ts'
+import { recordMeasures } from '../../local/demos/rotation/record-measures.ts'
 
 const at = (offset: number, partition = 0) => ({ partition, offset: BigInt(offset) })
 
@@ -111,7 +104,7 @@ describe('the outcome', () => {
       '✖ revoke  first refusal  1,200 ms (at most 1,000 ms)',
       '✖ chaos   left behind    1: user sb.x@a',
     ])
-    expect(renderLine({ measures, totals: { rotations: 20, lost: 0 } })).toBe(
+    expect(renderLine('rotation', { measures, totals: { rotations: 20, lost: 0 } })).toBe(
       'rotation: 20 rotations, 0 lost, 2 of 3 measures wrong',
     )
   })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { renderLine, renderTable, wrongIn } from '../../local/demos/rotation/outcome.ts'
+import { renderLine, renderTable, wrongIn } from '../../local/demos/outcome.ts'
 import { rotationScenario } from '../../local/demos/rotation/scenario.ts'
 import { readStackState } from '../../local/state.ts'
 
@@ -12,6 +12,6 @@ test('credentials rotate under running clients, through revocation and whatever 
 
   const outcome = await rotationScenario({ state, report, signal: AbortSignal.timeout(1_140_000) })
 
-  process.stdout.write(`${[...renderTable(outcome), renderLine(outcome)].join('\n')}\n`)
+  process.stdout.write(`${[...renderTable(outcome), renderLine('rotation', outcome)].join('\n')}\n`)
   expect(wrongIn(outcome)).toEqual([])
 }, 1_200_000)

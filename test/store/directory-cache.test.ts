@@ -16,7 +16,7 @@ let stale: unknown[]
 const publish = async (policy: Policy | undefined, denied: readonly Revocation[] = []): Promise<string | undefined> => {
   const { revision } = await store.readPointer()
   const hash = policy === undefined ? undefined : await store.writePolicy(policy)
-  await store.swapPointer(revision, { policy: hash, next: undefined, denied })
+  await store.swapPointer(revision, { policy: hash, facts: undefined, next: undefined, denied })
   return hash
 }
 
@@ -44,6 +44,7 @@ beforeEach(() => {
       policyReads++
       return store.readPolicy(hash)
     },
+    readFacts: store.readFacts,
   }
   cache = createDirectoryCache(
     counting,

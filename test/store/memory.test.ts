@@ -1,19 +1,25 @@
+import { canonicalJson } from '../../shared/domain/canonical-json.ts'
+import { snapshotAddress } from '../../shared/store/inventory-store.ts'
 import {
   createMemoryAccessStore,
   createMemoryCredentialStore,
   createMemoryDirectoryStore,
+  createMemoryInventoryStore,
   createMemoryLeaseStore,
-  type StoredPolicy,
+  createMemoryUseStore,
+  type StoredDocument,
 } from '../../shared/store/memory.ts'
 import { testAccessStore } from '../contracts/access-store.contract.ts'
 import { testCredentialStore } from '../contracts/credential-store.contract.ts'
 import { testDirectoryStore } from '../contracts/directory-store.contract.ts'
+import { testInventoryStore } from '../contracts/inventory-store.contract.ts'
 import { testLeaseSlots } from '../contracts/lease-slots.contract.ts'
 import { testLeaseStore } from '../contracts/lease-store.contract.ts'
+import { testUseStore } from '../contracts/use-store.contract.ts'
 
 testDirectoryStore('memory', async () => {
-  const policies = new Map<string, StoredPolicy>()
-  const stored = (hash: string): StoredPolicy => {
+  const policies = new Map<string, StoredDocument>()
+  const stored = (hash: string): StoredDocument => {
     const found = policies.get(hash)
     if (found === undefined) throw new Error(`nothing is stored under \`${hash}\``)
     return found
@@ -42,3 +48,14 @@ testLeaseSlots('memory', async () => {
 testAccessStore('memory', async () => createMemoryAccessStore())
 
 testCredentialStore('memory', async () => createMemoryCredentialStore())
+
+testInventoryStore('memory', async () => {
+  const snapshots = new Map<string, string>()
+  return {
+    store: createMemoryInventoryStore(snapshots),
+    writeSnapshotAlone: async (snapshot) => void snapshots.set(snapshotAddress(snapshot), canonicalJson(snapshot)),
+    damage: async (address) => void snapshots.delete(address),
+  }
+})
+
+testUseStore('memory', async () => createMemoryUseStore())

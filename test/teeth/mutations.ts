@@ -2,6 +2,7 @@ import type { Mutation } from './mutation.ts'
 import { accessMutations } from './mutations/access.ts'
 import { applyMutations } from './mutations/apply.ts'
 import { cliMutations } from './mutations/cli.ts'
+import { crawlMutations } from './mutations/crawl.ts'
 import { credentialMutations } from './mutations/credentials.ts'
 import { decisionMutations } from './mutations/decision.ts'
 import { fileMutations } from './mutations/file.ts'
@@ -25,6 +26,7 @@ export const mutations: readonly Mutation[] = [
   ...resolveMutations,
   ...rotateMutations,
   ...credentialMutations,
+  ...crawlMutations,
   ...storeMutations,
   ...applyMutations,
   ...sdkMutations,

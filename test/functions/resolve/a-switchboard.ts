@@ -167,7 +167,7 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
   const apply = async (policy: Policy, denied: readonly Revocation[] = []): Promise<void> => {
     const { revision } = await directories.readPointer()
     const hash = await directories.writePolicy(policy)
-    await directories.swapPointer(revision, { policy: hash, next: undefined, denied })
+    await directories.swapPointer(revision, { policy: hash, facts: undefined, next: undefined, denied })
   }
   const policy = 'policy' in options ? options.policy : ordersPolicy
   if (policy !== undefined) await apply(policy)

@@ -119,7 +119,7 @@ export const aRotation = (
   const setPolicy = async (policy: Policy, denied: readonly Revocation[] = []): Promise<void> => {
     const { revision } = await directories.readPointer()
     const hash = await directories.writePolicy(policy)
-    await directories.swapPointer(revision, { policy: hash, next: undefined, denied })
+    await directories.swapPointer(revision, { policy: hash, facts: undefined, next: undefined, denied })
   }
 
   const read = async (principal = 'billing') => (await credentials.read('main', principal))?.credential

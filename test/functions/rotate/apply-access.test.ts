@@ -39,6 +39,7 @@ const setPointer = async (policy: Policy | undefined, next?: Policy, denied: rea
   const { revision } = await directories.readPointer()
   await directories.swapPointer(revision, {
     policy: policy && (await directories.writePolicy(policy)),
+    facts: undefined,
     next: next && (await directories.writePolicy(next)),
     denied,
   })
@@ -332,7 +333,7 @@ it('whatever was there before, afterwards there is what the policy wants and not
       for (const acl of present) cluster.put('sb.orders-api', acl)
       for (const [revision, policy] of [before, after].entries()) {
         const hash = await stores.directories.writePolicy(policy)
-        await stores.directories.swapPointer(revision, { policy: hash, next: undefined, denied: [] })
+        await stores.directories.swapPointer(revision, { policy: hash, facts: undefined, next: undefined, denied: [] })
         await run('main', ['orders-api'])
       }
       const wanted = after.grants.flatMap(({ produce = [] }) => produce)

@@ -15,18 +15,19 @@ beforeEach(() => {
   failing = false
 })
 
-const watched = (): Pick<DirectoryStore, 'readPointer' | 'readPolicy'> => ({
+const watched = (): Pick<DirectoryStore, 'readPointer' | 'readPolicy' | 'readFacts'> => ({
   readPointer: () => store.readPointer(),
   readPolicy: async (hash) => {
     reads.push(hash)
     if (failing) throw new Error('throttled')
     return store.readPolicy(hash)
   },
+  readFacts: (hash) => store.readFacts(hash),
 })
 
 const point = async (policy: string | undefined, next?: string): Promise<void> => {
-  const { revision, denied } = await store.readPointer()
-  await store.swapPointer(revision, { policy, next, denied })
+  const { revision, ...pointer } = await store.readPointer()
+  await store.swapPointer(revision, { ...pointer, policy, next })
 }
 
 describe('what is in force', () => {
@@ -53,7 +54,7 @@ describe('what is in force', () => {
     const inForce = createInForce(watched())
     await inForce()
     const { revision } = await store.readPointer()
-    await store.swapPointer(revision, { policy: one, next: undefined, denied: [revoked('a')] })
+    await store.swapPointer(revision, { policy: one, facts: undefined, next: undefined, denied: [revoked('a')] })
 
     expect((await inForce()).denied).toEqual([revoked('a')])
 

@@ -42,10 +42,10 @@ const aCluster = async () => {
   // two that look at the same time of day are what the store has to tell apart least of all
   const clock = (): Date => new Date(time++)
   const hash = await directories.writePolicy(policy)
-  await directories.swapPointer(0, { policy: hash, next: undefined, denied: [] })
+  await directories.swapPointer(0, { policy: hash, facts: undefined, next: undefined, denied: [] })
   const deny = async (denied: readonly Revocation[] = [revoked('billing')]): Promise<void> => {
     const { revision } = await directories.readPointer()
-    await directories.swapPointer(revision, { policy: hash, next: undefined, denied })
+    await directories.swapPointer(revision, { policy: hash, facts: undefined, next: undefined, denied })
   }
   const workers = (turn: () => Promise<void> = async () => {}) => {
     const stores = { directories: inTurns(directories, turn), access: inTurns(access, turn) }

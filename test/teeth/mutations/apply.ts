@@ -11,8 +11,8 @@ export const applyMutations: readonly Mutation[] = [
     edits: [
       {
         file: 'cli/apply.ts',
-        find: '  if (!(await directories.swapPointer(revision, { policy: hash, next: undefined, denied }, clock())))\n    throw changedMeanwhile()',
-        replace: '  await directories.swapPointer(revision, { policy: hash, next: undefined, denied }, clock())',
+        find: '      if (current.policy !== before || current.next !== hash) throw changedMeanwhile()\n',
+        replace: '',
       },
     ],
     tests: ['test/cli'],
@@ -22,11 +22,22 @@ export const applyMutations: readonly Mutation[] = [
     edits: [
       {
         file: 'cli/apply.ts',
-        find: '{ policy: hash, next: undefined, denied }',
-        replace: '{ policy: hash, next: undefined, denied: denied.slice(0, 0) }',
+        find: '      return { policy: hash, next: undefined }',
+        replace: '      return { policy: hash, next: undefined, denied: [] }',
       },
     ],
     tests: ['test/cli'],
+  },
+  {
+    name: 'who changes the pointer does not look whether somebody else was faster',
+    edits: [
+      {
+        file: 'shared/store/change-pointer.ts',
+        find: '    if (await directories.swapPointer(pointer.revision, next, appliedAt)) return',
+        replace: '    if ((await directories.swapPointer(pointer.revision, next, appliedAt)) || attempt > 0) return',
+      },
+    ],
+    tests: ['test/cli', 'test/store'],
   },
   {
     name: 'a policy may hide who gets what behind anchors',

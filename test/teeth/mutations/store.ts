@@ -2,6 +2,7 @@ import type { Mutation } from '../mutation.ts'
 
 const leaseStore = 'shared/store/lease-store.ts'
 const directoryStore = 'shared/store/directory-store.ts'
+const documents = 'shared/store/documents.ts'
 const accessStore = 'shared/store/access-store.ts'
 const resolveTests = ['test/functions']
 const storeTests = ['test/store', 'test/contracts']
@@ -78,12 +79,12 @@ export const storeMutations: readonly Mutation[] = [
     name: 'the head of a policy is written before its chunks',
     edits: [
       {
-        file: directoryStore,
+        file: documents,
         find: '    for (let index = 0; index < chunks; index++)\n      await dynamo.send(\n        new PutCommand({',
         replace: `    await dynamo.send(
       new UpdateCommand({
         TableName: table,
-        Key: { pk: \`policy#\${hash}\`, sk: 'head' },
+        Key: { pk: \`\${kind}#\${address}\`, sk: 'head' },
         UpdateExpression: 'SET chunks = :chunks',
         ExpressionAttributeValues: { ':chunks': chunks },
       }),
@@ -97,18 +98,18 @@ export const storeMutations: readonly Mutation[] = [
   },
   {
     name: 'a policy is read whatever its bytes are',
-    edits: [{ file: directoryStore, find: 'if (contentAddress(text) !== hash)', replace: "if (hash === '')" }],
+    edits: [{ file: documents, find: 'if (contentAddress(text) !== address)', replace: "if (address === '')" }],
     tests: storeTests,
   },
   {
     name: 'a policy is read with chunks missing',
     edits: [
       {
-        file: directoryStore,
+        file: documents,
         find: 'if (count === undefined || chunks.length !== count)',
-        replace: "if (hash === '')",
+        replace: "if (address === '')",
       },
-      { file: directoryStore, find: 'if (contentAddress(text) !== hash)', replace: "if (hash === '')" },
+      { file: documents, find: 'if (contentAddress(text) !== address)', replace: "if (address === '')" },
     ],
     tests: storeTests,
   },
