@@ -35,8 +35,8 @@ export type ScenarioOptions = {
 
 const rotations = { sdk: 20, kafkajs: 10, exec: 3, msk: 10 } as const
 /** For a machine that is busy with other things; a rotation takes 7 to 10 s on one that is not. */
-const rotationMs = 30_000
-const startMs = 120_000
+const rotationMs = 60_000
+const startMs = 300_000
 const sweepEveryMs = 500
 
 type Run = { readonly account: Account; readonly rebuilds: readonly number[] }
