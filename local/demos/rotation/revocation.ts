@@ -35,20 +35,28 @@ export const revocationLimits = async (read: () => Promise<unknown>): Promise<Re
   return { afterTakenMs: readingMs, afterCommandMs: 5 * readingMs }
 }
 
-/** When rotate took the first message that could do it in hand, by its own log: of two queues each has one. */
-const takenAt = async (principal: string, cluster: string, since: number, { settings }: Operator): Promise<number> => {
+type Taken = { readonly work: 'revoked' | 'applied'; readonly at: number }
+
+/** When rotate took messages about somebody in hand, by its own log: of two queues each has one that can do it. */
+const takenSince = async (
+  principal: string,
+  cluster: string,
+  since: number,
+  { settings }: Operator,
+): Promise<readonly Taken[]> => {
   const client = new CloudWatchLogsClient(settings)
-  const taken: number[] = []
+  const taken: Taken[] = []
   for await (const { logGroups = [] } of paginateDescribeLogGroups({ client }, {}))
-    for (const { logGroupName = '' } of logGroups.filter(({ logGroupName: name = '' }) => name.includes('Rotate')))
+    for (const { logGroupName } of logGroups.filter(({ logGroupName: name = '' }) => name.includes('Rotate')))
       for await (const { events = [] } of paginateFilterLogEvents({ client }, { logGroupName, startTime: since }))
         for (const { message = '' } of events) {
-          if (!/"access (revoked|applied)"/.test(message) || !message.includes(principal)) continue
+          const work = /"access (revoked|applied)"/.exec(message)?.[1]
+          if ((work !== 'revoked' && work !== 'applied') || !message.includes(`"${principal}"`)) continue
           const line: { timestamp: string; milliseconds: number; cluster: string } = JSON.parse(message)
           const at = new Date(line.timestamp).getTime() - line.milliseconds
-          if (line.cluster === cluster && at >= since) taken.push(at)
+          if (line.cluster === cluster && at >= since) taken.push({ work, at })
         }
-  return Math.min(...taken)
+  return taken
 }
 
 const isRefusal = (error: unknown): boolean =>
@@ -95,15 +103,17 @@ export const revokeUnderLoad = async (
     const startedAt = Date.now()
     await operator.command('revoke', principal)
     await until('a refusal', () => refusedAt !== undefined, { timeoutMs: 30_000, signal })
-    let taken = Number.POSITIVE_INFINITY
+    const refused = refusedAt ?? Number.POSITIVE_INFINITY
+    let taken: readonly Taken[] = []
     const isLogged = async (): Promise<boolean> => {
-      taken = await takenAt(principal, 'payments', startedAt, operator)
-      return Number.isFinite(taken)
+      taken = await takenSince(principal, 'payments', startedAt, operator)
+      return taken.some(({ work }) => work === 'revoked')
     }
     await until('a line of rotate about it', isLogged, { timeoutMs: 30_000, signal, everyMs: 250 })
-    const refused = refusedAt ?? Number.POSITIVE_INFINITY
+    // what was taken after the refusal did not bring it, and of what was taken before the last one saw who is revoked
+    const cause = Math.max(...taken.map(({ at }) => at).filter((at) => at <= refused))
     return {
-      afterTakenMs: refused - taken,
+      afterTakenMs: refused - cause,
       afterCommandMs: refused - startedAt,
       limits,
       reconnects: connections - before,
