@@ -37,7 +37,7 @@ export const saveFunctionLogs = async ({ runDirectory, processes }: StackRecord,
       endpoint: `https://127.0.0.1:${GATEWAY_PORT}`,
       credentials: rootCredentials,
       maxAttempts: 1,
-      requestHandler: { connectionTimeout: 1000, requestTimeout: 5000 },
+      requestHandler: { connectionTimeout: 1000, requestTimeout: 30_000 },
     })
     writeFileSync(file, `${await readLogs(client)}\n`, { mode: 0o600 })
   } catch {

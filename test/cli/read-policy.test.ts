@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -16,7 +16,8 @@ routes:
 ${more}`
 
 const read = async (text: string) => {
-  const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml')
+  const folder = mkdtempSync(join(tmpdir(), 'policy-'))
+  const file = join(folder, 'policy.yaml')
   writeFileSync(file, text)
   const told: string[] = []
   let opened = 0
@@ -28,6 +29,7 @@ const read = async (text: string) => {
     },
     { now, complain: (line) => void told.push(line.replace(file, 'policy.yaml')) },
   ).catch((error: unknown) => error)
+  rmSync(folder, { recursive: true })
   return { outcome, told, opened }
 }
 

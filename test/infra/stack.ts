@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { App, Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { type IVpc, Vpc } from 'aws-cdk-lib/aws-ec2'
@@ -12,12 +13,20 @@ export type Resource = {
   readonly UpdateReplacePolicy?: string
 }
 
+const templateOf = (props?: SwitchboardProps | ((stack: Stack) => SwitchboardProps)): Template => {
+  const app = new App({ analyticsReporting: false, context: { 'aws:cdk:bundling-stacks': [] } })
+  try {
+    const stack = new Stack(app, 'Switchboard')
+    new Switchboard(stack, 'Switchboard', typeof props === 'function' ? props(stack) : props)
+    return Template.fromStack(stack)
+  } finally {
+    rmSync(app.outdir, { recursive: true })
+  }
+}
+
 /** A stack with one Switchboard in it, without its bundles: those take seconds and have a test of their own. */
 export const synthesize = (props?: SwitchboardProps | ((stack: Stack) => SwitchboardProps)) => {
-  const app = new App({ analyticsReporting: false, context: { 'aws:cdk:bundling-stacks': [] } })
-  const stack = new Stack(app, 'Switchboard')
-  new Switchboard(stack, 'Switchboard', typeof props === 'function' ? props(stack) : props)
-  const template = Template.fromStack(stack)
+  const template = templateOf(props)
   const resources: Readonly<Record<string, Resource>> = template.toJSON().Resources
   const ofType = (type: string): Readonly<Record<string, Resource>> =>
     Object.fromEntries(

@@ -114,6 +114,30 @@ test('a command that does both has a file for each, and none that could be the w
   ])
 })
 
+test('a command has the object for the client of the schema registry, where that gets in', async () => {
+  const url = 'https://registry.acme.com'
+  const answerWith = (credential: object, members: object = {}) =>
+    switchboard.follow(answering(() => produceOnly({ schemaRegistry: { url, ...members, credential } })))
+  const show = script(`
+    import { readFileSync } from 'node:fs'
+    console.log(readFileSync(process.env.SWITCHBOARD_SCHEMA_REGISTRY_FILE ?? '/dev/null', 'utf8'))
+  `)
+  const shown = async (env?: Record<string, string>) => (await start(show, env).ended).out.trim()
+
+  answerWith({ kind: 'basic', username: 'orders-api', password: 'p' })
+  expect(JSON.parse(await shown())).toEqual({ url, 'basic.auth.user.info': 'orders-api:p' })
+  const token = { kind: 'jwt', token: 'a.b.c', expiresAt: new Date(Date.now() + 600_000).toISOString() }
+  answerWith(token, { logicalCluster: 'lsrc-1', identityPoolId: 'pool-1' })
+  expect(await shown()).toBe('')
+  const asClient = { SWITCHBOARD_CLIENT_ID: 'legacy', SWITCHBOARD_CLIENT_SECRET: 'hunter2' }
+  expect(JSON.parse(await shown(asClient))).toMatchObject({
+    url,
+    'bearer.auth.credentials.source': 'OAUTHBEARER',
+    'bearer.auth.client.id': 'legacy',
+    'bearer.auth.logical.cluster': 'lsrc-1',
+  })
+})
+
 describe('a secret', () => {
   const secret = 'hunter2-hunter2'
   const asClient = { SWITCHBOARD_CLIENT_ID: 'legacy', SWITCHBOARD_CLIENT_SECRET: secret }
@@ -413,16 +437,24 @@ describe('when the stored credential is replaced', () => {
 
   test('it goes on as it is when the next files cannot be written, until they can', async () => {
     let slot: 'a' | 'b' = 'a'
-    switchboard.follow(answering(() => inSlot(slot)))
+    let isRenewed = true
+    switchboard.follow(
+      answering(() => {
+        if (!isRenewed) return { status: 503 }
+        isRenewed = slot === 'a'
+        return inSlot(slot)
+      }),
+    )
     const running = start(service, asFile(), ['--restart'])
     await until('it runs', () => running.out().includes('started'))
     const home = join(folder, foldersLeft()[0] ?? '')
-    // in the place of the folder of its next life
-    writeFileSync(join(home, '2'), '')
+    // in the place of the folder of its next life, and of the one after it: a renewal is two events, and each tries
+    for (const name of ['2', '3']) writeFileSync(join(home, name), '')
     slot = 'b'
     await until('it is told', () => running.err().includes('files not renewed'))
     expect(running.out()).toBe('started sb.orders-api.a\n')
     expect(moves()).toEqual([])
+    switchboard.follow(answering(() => inSlot('b')))
     await until('it is started anew', () => running.out().includes('started sb.orders-api.b'))
     running.kill('SIGTERM')
     expect((await running.ended).code).toBe(9)
