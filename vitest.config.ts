@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
 /** Beside the others on a stack of their own, for most of their time is waiting. */
-const rotation = ['test/rotation/**/*.test.ts', 'test/e2e/signing-key.test.ts']
+const rotation = [
+  'test/rotation/**/*.test.ts',
+  'test/e2e/{confluent,confluent-api-keys,msk-iam,providers,schema-registry,signing-key}.test.ts',
+]
 
 export default defineConfig({
   test: {

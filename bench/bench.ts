@@ -14,6 +14,7 @@ const sections = [
   'dynamodb-requests',
   'directory',
   'bundle',
+  'providers',
   'throughput',
   'rotation',
   'crawl',

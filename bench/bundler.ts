@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildResult, build } from 'esbuild'
-import { bundling, substitutes } from '../infra/bundling.ts'
+import { bundling, loadedWhenNeeded, substitutes } from '../infra/bundling.ts'
 
 export const repository = fileURLToPath(new URL('..', import.meta.url))
 
@@ -28,6 +28,7 @@ export const bundle = async (entry: string, folder: string, { plain = false } = 
     alias: plain
       ? {}
       : Object.fromEntries(Object.entries(substitutes).map(([name, path]) => [name, join(repository, path)])),
+    external: plain ? [] : [...loadedWhenNeeded],
     banner: { js: banner },
     metafile: true,
     logLevel: 'warning',

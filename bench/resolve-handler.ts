@@ -94,6 +94,8 @@ export const startResolveHandler = async (
       storedCredentials,
       queue: { send: async () => {} },
       signingKeys,
+      mskLogins: async () => new Map(),
+      registryLogins: async () => new Map(),
       telemetry,
       clock,
       random: Math.random,

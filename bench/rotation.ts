@@ -6,12 +6,12 @@ import { createInForce } from '../functions/rotate/in-force.ts'
 import { createPace } from '../functions/rotate/pace.ts'
 import { createRotateCredentials } from '../functions/rotate/rotate-credential.ts'
 import { createSweep } from '../functions/rotate/sweep.ts'
+import type { BackendOutcome, BackendUser } from '../shared/clusters/credential-backend.ts'
 import { createAclAdmin } from '../shared/clusters/kafka/acl-admin.ts'
 import { hashUsers } from '../shared/clusters/kafka/hash-users.ts'
 import { createQuotaAdmin } from '../shared/clusters/kafka/quota-admin.ts'
 import { createScramAdmin } from '../shared/clusters/kafka/scram-admin.ts'
 import { createKafkaScramBackend } from '../shared/clusters/kafka/scram-backend.ts'
-import type { BackendOutcome, ScramUser } from '../shared/clusters/scram-backend.ts'
 import type { Cluster } from '../shared/domain/cluster.ts'
 import { compileDirectory } from '../shared/domain/directory.ts'
 import type { Policy } from '../shared/domain/policy.ts'
@@ -69,7 +69,11 @@ const timed = async <T>(work: () => Promise<T>): Promise<{ readonly result: T; r
   return { result, seconds: (performance.now() - startedAt) / 1000 }
 }
 
-const userOf = (name: string): ScramUser => ({ name, password: randomBytes(32).toString('base64url') })
+const userOf = (name: string): BackendUser => ({
+  name,
+  username: name,
+  password: randomBytes(32).toString('base64url'),
+})
 
 const hashing = async (): Promise<readonly Figure[]> => {
   const users = Array.from({ length: 400 }, (_, index) => userOf(`user-${index}`))
@@ -90,7 +94,7 @@ const hashing = async (): Promise<readonly Figure[]> => {
   ]
 }
 
-const checkDone = (outcomes: ReadonlyMap<string, BackendOutcome<'done'>>): void => {
+const checkDone = (outcomes: ReadonlyMap<string, BackendOutcome<'done' | 'lost'>>): void => {
   for (const [name, { outcome }] of outcomes) if (outcome !== 'done') throw new Error(`\`${name}\` was not made`)
 }
 
@@ -98,11 +102,11 @@ const checkDone = (outcomes: ReadonlyMap<string, BackendOutcome<'done'>>): void 
 const usersOnKafka = async (
   cluster: Cluster,
   { admin }: RealKafka,
-  users: readonly ScramUser[],
+  users: readonly BackendUser[],
 ): Promise<readonly Figure[]> => {
   const backend = createKafkaScramBackend(cluster, admin)
   const singles = Array.from({ length: 100 }, (_, index) => userOf(`single-${index}`))
-  const oneByOne = async (some: readonly ScramUser[]): Promise<void> => {
+  const oneByOne = async (some: readonly BackendUser[]): Promise<void> => {
     for (const user of some) checkDone(await backend.create([user]))
   }
   await oneByOne(singles.slice(0, 10))
@@ -125,7 +129,7 @@ const rotations = async (
   policy: Policy,
   cluster: Cluster,
   { admin }: RealKafka,
-  users: readonly ScramUser[],
+  users: readonly BackendUser[],
 ): Promise<readonly Figure[]> => {
   let aheadMs = 0
   const clock = (): Date => new Date(Date.now() + aheadMs)

@@ -10,7 +10,7 @@ import { createPublishFacts } from '../shared/store/publish-facts.ts'
 import { readDirectory } from '../shared/store/read-directory.ts'
 import { CommandError } from './command-error.ts'
 import { type FoundClustersDeps, findUnpublished } from './found-clusters.ts'
-import { replacedClusters, replacementRefusal } from './plan-providers.ts'
+import { replacementRefusals } from './plan-providers.ts'
 import type { Stack } from './stack.ts'
 
 export type ApplyDeps = Pick<Stack, 'directories' | 'access' | 'credentials' | 'queue'> & {
@@ -92,13 +92,10 @@ export const applyPolicy = async (policy: Policy, deps: ApplyDeps): Promise<'app
       `the cluster \`${leftBehind.cluster}\` still has access of \`${leftBehind.principal}\`; remove its routes, apply, and then remove the cluster`,
     )
 
-  for (const cluster of replacedClusters(current, next)) {
-    const refusal = replacementRefusal(
-      cluster,
-      (await credentials.list(cluster)).map(({ credential }) => credential),
-    )
-    if (refusal !== undefined) throw new CommandError(refusal)
-  }
+  const [refusal] = await replacementRefusals(current, next, async (cluster) =>
+    (await credentials.list(cluster)).map(({ credential }) => credential),
+  )
+  if (refusal !== undefined) throw new CommandError(refusal)
 
   const unpublished = await findUnpublished(policy, pointer, { directories, inventory })
   const before = pointer.policy

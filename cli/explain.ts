@@ -51,7 +51,9 @@ export const renderExplanation = (explanation: Explanation): readonly string[] =
     for (const index of wish.passedOver ?? []) lines.push(`    ${place('routes', index)} is for other labels`)
     for (const miss of wish.nearMisses) lines.push(`    not by ${place('grants', miss.grant)}: ${miss.because}`)
   }
-  for (const { cluster, quarantined, listener, network, security, credential } of clusters)
+  for (const each of clusters) {
+    const { cluster, quarantined, listener, network, security, credential, because, passedOver = [] } = each
+    const { schemaRegistry: registry } = each
     lines.push(
       quarantined
         ? `  ${cluster}: quarantined`
@@ -59,6 +61,15 @@ export const renderExplanation = (explanation: Explanation): readonly string[] =
           ? `  ${cluster}: no listener that this client can log in to`
           : `  ${cluster}: listener ${listener}${network === undefined ? '' : ` (${network})`}, ${security}, ${credential}`,
     )
+    if (because !== undefined) lines.push(`    by ${credential}: ${because}`)
+    for (const other of passedOver) lines.push(`    not by ${other.credential}: ${other.because}`)
+    if (registry !== undefined)
+      lines.push(
+        registry.grant === undefined
+          ? `    not its schema registry ${registry.url}: no grant of these channels says \`schemas\``
+          : `    schema registry ${registry.url} by ${place('grants', registry.grant)}, ${registry.credential}${registry.secret === undefined ? '' : ` of the secret ${registry.secret}`}`,
+      )
+  }
   if (lease !== undefined) lines.push(`  lease until ${lease.expiresAt}, bounded by ${lease.limit}`)
   lines.push(`  policy ${directory}`)
   return lines

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { Document, isMap, isScalar, isSeq, type YAMLSeq } from 'yaml'
 import type { Directory } from '../shared/domain/directory.ts'
+import { factsOf } from '../shared/domain/facts.ts'
 import { firstPolicy, type NamedSnapshot, type Proposed } from '../shared/domain/first-policy.ts'
 import type { Snapshot } from '../shared/domain/inventory.ts'
 import type { Policy } from '../shared/domain/policy.ts'
@@ -34,15 +35,18 @@ type Named = NamedSnapshot & { readonly cluster: Clusters[string]; readonly comm
 /** What a cluster is in a policy; undefined where there is nothing that clients could log in with yet. */
 const clusterOf = ({ id, cluster }: Snapshot, known: Clusters[string] | undefined): Clusters[string] | undefined => {
   if (known !== undefined) return known
-  if (cluster.provider === 'msk' && cluster.listeners.some(({ mechanisms }) => mechanisms.includes('SCRAM-SHA-512')))
-    return { provider: 'msk', arn: id, auth: ['scram'] }
-  return undefined
+  if (cluster.provider !== 'msk') return undefined
+  const auth = [...new Set(factsOf(cluster).listeners.flatMap(({ auth = [] }) => auth))].sort()
+  return auth.length === 0 ? undefined : { provider: 'msk', arn: id, auth }
 }
 
 const commentsOf = ({ entry, snapshot }: FoundEntry, cluster: Clusters[string]): readonly string[] => [
   `${snapshot.cluster.provider} ${entry.id}, as it was found ${entry.seenAt?.toISOString() ?? ''}`.trim(),
-  ...(cluster.admin === undefined
+  ...(cluster.admin === undefined && cluster.auth.some((kind) => kind !== 'msk-iam')
     ? ['fill in `admin: { secret: <name or ARN> }`: what rotate logs in with to make users and ACLs']
+    : []),
+  ...(cluster.iam === undefined && cluster.auth.includes('msk-iam')
+    ? ['deploy it with this cluster in `mskIamClusters`, or fill in `iam: { role: <ARN> }`: who principals are there']
     : []),
   ...(snapshot.parts.acls === undefined ? ['nobody could see its ACLs, so no grant is proposed for it'] : []),
 ]

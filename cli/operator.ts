@@ -1,11 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { compileDirectory } from '../shared/domain/directory.ts'
 import type { CrawlMessage } from '../shared/store/crawl-queue.ts'
 import { applyPolicy } from './apply.ts'
 import { catalogAsJson, renderRows, renderUnused, searchCatalog } from './catalog.ts'
 import { addClient, finishRotation, removeClient, rotateClient } from './client.ts'
 import { findClusters, renderClusters } from './clusters.ts'
 import { CommandError } from './command-error.ts'
+import { cloudKeyOf, renderConfluentSetup, setUpConfluent } from './confluent.ts'
 import { crawlClusters, crawlError, renderCrawl } from './crawl.ts'
 import { findCredentials, renderCredentials } from './credentials.ts'
 import { driftError, findDrift, renderDrift } from './drift.ts'
@@ -47,8 +49,9 @@ const parseLabels = (pairs: readonly string[]): Record<string, string> =>
 /**
  * What a platform team does with its own AWS credentials.
  * @param usage said when the words are no command
+ * @param env keys of Confluent Cloud
  */
-export const runOperator = async (argv: readonly string[], usage: string): Promise<void> => {
+export const runOperator = async (argv: readonly string[], usage: string, env: NodeJS.ProcessEnv): Promise<void> => {
   const { values, positionals } = parseArgs({
     args: [...argv],
     allowPositionals: true,
@@ -110,6 +113,17 @@ export const runOperator = async (argv: readonly string[], usage: string): Promi
     const stopping = plan.moves.moves.filter(({ change }) => stopsAt.includes(change))
     if (stopping.length > 0)
       throw new CommandError(`--fail-on ${values['fail-on']}: ${stopping.length} rows under \`who moves\``)
+  } else if (command === 'confluent' && file === 'setup' && rest[0] !== undefined && rest.length === 1) {
+    const key = cloudKeyOf(env)
+    const { policy, stack } = await readPolicy(rest[0], () => openStack(values.stack), { now: clock(), complain })
+    const { directory } = compileDirectory(policy, '')
+    const { CONFLUENT_ENDPOINT: url } = env
+    const setup = await setUpConfluent(directory, values.cluster, {
+      ...{ issuerUrl: stack.issuerUrl, key, url, fetch, now: clock() },
+      report: values.json ? complain : print,
+    })
+    if (values.json) print(JSON.stringify(setup, null, 2))
+    else renderConfluentSetup(setup).forEach(print)
   } else if (command === 'ensure-keys' && file === undefined) {
     const { issuerUrl, queue } = await openStack(values.stack)
     print(`keys at ${await ensureKeys({ issuerUrl, queue, fetch, clock, wait, waitSeconds })}`)

@@ -1,4 +1,4 @@
-import type { CredentialKind } from '../shared/domain/cluster.ts'
+import { type CredentialKind, isStored } from '../shared/domain/cluster.ts'
 import type { Directory } from '../shared/domain/directory.ts'
 import type { Lease } from '../shared/store/lease-store.ts'
 
@@ -7,9 +7,12 @@ const named = 5
 const namesText = (names: readonly string[]): string =>
   `${names.slice(0, named).join(', ')}${names.length > named ? ` and ${names.length - named} more` : ''}`
 
-const words: Readonly<Record<CredentialKind, { readonly many: string; readonly one: string }>> = {
+/** A token of AWS has its rights within it and is good for as long as it was to be, so that nobody loses any. */
+const words: Readonly<Record<Exclude<CredentialKind, 'msk-iam'>, { readonly many: string; readonly one: string }>> = {
   jwt: { many: 'tokens', one: 'a token' },
+  workload: { many: 'tokens of AWS', one: 'a token of AWS' },
   scram: { many: 'stored credentials', one: 'a stored credential' },
+  'api-key': { many: 'API keys', one: 'an API key' },
 }
 
 /**
@@ -21,11 +24,12 @@ export const authWarnings = (current: Directory, next: Directory, leases: readon
     const after = next.clusters.get(name)?.auth
     if (after === undefined) return []
     return auth
+      .filter((kind) => kind !== 'msk-iam')
       .filter((kind) => !after.includes(kind))
       .flatMap((kind) => {
         const users = leases.filter(({ clusters, slots }) => {
           const hasSlot = slots?.[name] !== undefined
-          return clusters.includes(name) && hasSlot === (kind === 'scram')
+          return clusters.includes(name) && hasSlot === isStored(kind)
         })
         const principals = [...new Set(users.map(({ principal }) => principal))].sort()
         if (principals.length === 0) return []

@@ -6,7 +6,7 @@ import { contentAddress } from '../shared/store/documents.ts'
 import { type AccessChange, accessChangeAsJson, aclText, compareAccesses, quotaText } from './plan-access.ts'
 import { authWarnings } from './plan-auth.ts'
 import { type Moves, replayLeases } from './plan-moves.ts'
-import { fullClusters, replacedClusters, replacementRefusal } from './plan-providers.ts'
+import { fullClusters, replacementRefusals } from './plan-providers.ts'
 import { compareRules, type RuleChange } from './plan-rules.ts'
 import type { Stack } from './stack.ts'
 import { renderTable } from './table.ts'
@@ -56,16 +56,11 @@ export const planPolicy = async (
   })
   const accesses = compareAccesses(current, next, known, now)
   const leftBehind = known.find(({ cluster, acls }) => acls.length > 0 && !next.clusters.has(cluster))
-  const replacements = await Promise.all(
-    replacedClusters(current, next).map(async (cluster) =>
-      replacementRefusal(
-        cluster,
-        (await credentials.list(cluster)).map(({ credential }) => credential),
-      ),
-    ),
+  const replacements = await replacementRefusals(current, next, async (cluster) =>
+    (await credentials.list(cluster)).map(({ credential }) => credential),
   )
   const notes = [
-    ...replacements.map((refusal) => refusal && `apply would refuse this: ${refusal}`),
+    ...replacements.map((refusal) => `apply would refuse this: ${refusal}`),
     ...fullClusters(next, now),
     pointer.next !== undefined && pointer.next !== to
       ? `an apply of ${pointer.next} was begun and not finished; this one would take its place`

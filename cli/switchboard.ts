@@ -27,6 +27,10 @@ for the platform team
   apply <policy.yaml>   check a policy and put it in force
   rollback [revision]   put the policy of an earlier revision in force again (default: the one before)
   revisions             which policies were in force, and when
+  confluent setup <policy.yaml>
+                        make Confluent Cloud trust our tokens, with an identity pool for each principal that a grant
+                        names, and print what goes into the policy; --cluster when it has several. Repeating it changes
+                        nothing. Needs CONFLUENT_CLOUD_API_KEY and CONFLUENT_CLOUD_API_SECRET
   ensure-keys           make the first signing key, once after the deploy
   rotate-keys           replace the signing keys ahead of their time, and nobody notices; --now for a key that somebody
                         else may have: its tokens are refused as soon as brokers have read the keys again
@@ -58,8 +62,8 @@ for the platform team
 
   --stack <name>        the CloudFormation stack (default Switchboard)
   --wait <seconds>      how long to wait for access and keys (default 60)
-  --json                plan, revisions, explain, leases, credentials, revoked, crawl, clusters, catalog and drift
-                        for machines
+  --json                plan, revisions, explain, leases, credentials, revoked, crawl, clusters, catalog, drift
+                        and confluent setup for machines
 
 These use the AWS credentials and region of your environment to read the stack's
 outputs and to assume the operator role that the stack made.`
@@ -87,7 +91,7 @@ try {
     })
   } else {
     const { runOperator } = await import('./operator.ts')
-    await runOperator(process.argv.slice(2), usage)
+    await runOperator(process.argv.slice(2), usage, process.env)
   }
 } catch (error) {
   const isUsage = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')

@@ -15,6 +15,7 @@ Validations.of(app).addPlugins(new AwsSolutionsChecks(app))
 const issuerUrl: string | undefined = app.node.tryGetContext('issuerUrl')
 const signingKeys: string | undefined = app.node.tryGetContext('signingKeys')
 const mskClusters: string | undefined = app.node.tryGetContext('mskClusters')
+const mskIamClusters: string | undefined = app.node.tryGetContext('mskIamClusters')
 const confluentUrl: string | undefined = app.node.tryGetContext('confluentUrl')
 const stack = new Stack(app, 'Switchboard', { description: 'Switchboard: a serverless access layer for Kafka' })
 new Switchboard(stack, 'Switchboard', {
@@ -23,4 +24,5 @@ new Switchboard(stack, 'Switchboard', {
   ...(signingKeys === undefined ? {} : { signingKeys: JSON.parse(signingKeys) }),
   ...(confluentUrl === undefined ? {} : { confluentUrl }),
   ...(mskClusters === undefined ? {} : { mskClusters: mskClusters.split(',') }),
+  ...(mskIamClusters === undefined ? {} : { mskIamClusters: mskIamClusters.split(',') }),
 })

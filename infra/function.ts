@@ -6,7 +6,7 @@ import { Architecture, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-l
 import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
 import type { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
-import { bundling, nodeOptions, substitutes } from './bundling.ts'
+import { bundling, nodeOptions, packageCommands, substitutes } from './bundling.ts'
 import { logGroup } from './logs.ts'
 import { allow } from './permissions.ts'
 
@@ -22,6 +22,8 @@ export type SwitchboardFunctionProps<Env extends Readonly<Record<string, string>
   readonly vpc?: IVpc | undefined
   /** What the bundled code reads from disk at run time, relative to the repository. */
   readonly files?: readonly string[]
+  /** Packages that it imports by `import()` alone. @default - everything is loaded at the start */
+  readonly loadedWhenNeeded?: readonly string[]
 }
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
@@ -29,15 +31,17 @@ const repository = fileURLToPath(new URL('..', import.meta.url))
 /** A function with nothing it was not given: its role starts with its own log group and its traces. */
 export class SwitchboardFunction<Env extends Readonly<Record<string, string>>> extends Construct {
   readonly function: NodejsFunction
+  readonly role: Role
   readonly logs: LogGroup
 
   constructor(scope: Construct, id: string, props: SwitchboardFunctionProps<Env>) {
     super(scope, id)
-    const { description, entry, environment, memorySize, timeout, vpc, files = [] } = props
+    const { description, entry, environment, memorySize, timeout, vpc, files = [], loadedWhenNeeded = [] } = props
     const logs = logGroup(this, 'Logs', props)
     this.logs = logs
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com'), description })
     allow(role, logs.logGroupArn, ['logs:CreateLogStream', 'logs:PutLogEvents'])
+    this.role = role
     if (vpc !== undefined) allowNetworkInterfaces(role)
 
     this.function = new NodejsFunction(this, 'Function', {
@@ -61,6 +65,7 @@ export class SwitchboardFunction<Env extends Readonly<Record<string, string>>> e
         ...bundling,
         format: OutputFormat.ESM,
         bundleAwsSDK: true,
+        externalModules: [...loadedWhenNeeded],
         logLevel: LogLevel.WARNING,
         esbuildArgs: Object.fromEntries(
           Object.entries(substitutes).map(([name, file]) => [`--alias:${name}`, `${repository}${file}`]),
@@ -73,6 +78,7 @@ export class SwitchboardFunction<Env extends Readonly<Record<string, string>>> e
             `mkdir "${output}/dist"`,
             `mv "${output}/index.mjs" "${output}/index.mjs.map" "${output}/dist"`,
             ...files.map((file) => `cp "${repository}${file}" "${output}/dist"`),
+            ...loadedWhenNeeded.flatMap((name) => packageCommands(name, `${output}/dist`, repository)),
           ],
         },
       },

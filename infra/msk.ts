@@ -1,5 +1,7 @@
-import { ArnFormat, Aws, Stack, Token, Validations } from 'aws-cdk-lib'
+import { ArnFormat, Aws, Duration, Stack, Token, Validations } from 'aws-cdk-lib'
+import { ArnPrincipal, type IRole, Role } from 'aws-cdk-lib/aws-iam'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
+import { Construct } from 'constructs'
 import { allow } from './permissions.ts'
 
 export type MskUsersProps = {
@@ -49,6 +51,76 @@ export const allowMskUsers = ({ clusters, resolve, rotate, keyArn }: MskUsersPro
       reason:
         'The policy document, not the deploy, says who has a credential on which cluster; their secrets share this prefix.',
     })
+}
+
+export type MskClientRoleProps = {
+  /** ARNs of the clusters, provisioned or serverless. */
+  readonly clusters: readonly string[]
+  /** Who is this role for principals, and leaves each of them no more than its grants give. */
+  readonly resolve: IRole
+}
+
+/** What principals are on MSK clusters: a role of everything that any of them may ever do there. */
+export class MskClientRole extends Construct {
+  readonly role: Role
+
+  constructor(scope: Construct, id: string, { clusters, resolve }: MskClientRoleProps) {
+    super(scope, id)
+    this.role = new Role(this, 'Role', {
+      // the tags say whose session it is, in the trail and to policies
+      assumedBy: new ArnPrincipal(resolve.roleArn).withSessionTags(),
+      description: 'Switchboard: what principals are on MSK clusters, each by a session with a policy of its own',
+      maxSessionDuration: Duration.hours(1),
+    })
+    for (const cluster of clusters) {
+      const arn = checkedIamClusterArn(cluster)
+      const all = (kind: string): string => `${arn.replace(':cluster/', `:${kind}/`)}/*`
+      allow(this.role, arn, ['kafka-cluster:Connect', 'kafka-cluster:WriteDataIdempotently'])
+      allow(this.role, all('topic'), [
+        'kafka-cluster:DescribeTopic',
+        'kafka-cluster:ReadData',
+        'kafka-cluster:WriteData',
+      ])
+      allow(this.role, all('group'), ['kafka-cluster:AlterGroup', 'kafka-cluster:DescribeGroup'])
+      allow(this.role, all('transactional-id'), [
+        'kafka-cluster:AlterTransactionalId',
+        'kafka-cluster:DescribeTransactionalId',
+      ])
+      for (const kind of ['topic', 'group', 'transactional-id'])
+        Validations.of(this.role).acknowledge({
+          id: `AwsSolutions::AwsSolutions-IAM5[Resource::${all(kind)}]`,
+          reason: 'Nobody is this role without a session policy, which names what the grants of one principal give.',
+        })
+    }
+    allow(resolve, this.role.roleArn, ['sts:AssumeRole', 'sts:TagSession'])
+  }
+}
+
+/** Roles that a policy names, with `*` where it says `{principal}`. */
+export const allowMskRoles = (resolve: IRole, roles: readonly string[]): void => {
+  for (const role of roles) {
+    allow(resolve, checkedRoleArn(role), ['sts:AssumeRole', 'sts:TagSession'])
+    if (role.includes('*'))
+      Validations.of(resolve).acknowledge({
+        id: `AwsSolutions::AwsSolutions-IAM5[Resource::${role}]`,
+        reason: 'A role for each principal; which there are the policy document says, and each has to trust resolve.',
+      })
+  }
+}
+
+/** Functions and roles of a wildcard alone would be anybody. */
+const checkedRoleArn = (arn: string): string => {
+  const isRole = /^arn:aws[a-z-]*:iam::\d{12}:role\/(?:[\w+=,.@-]+\/)*[\w+=,.@-]+(?:\*[\w+=,.@-]*)?$/.test(arn)
+  if (Token.isUnresolved(arn) || isRole) return arn
+  throw new Error(
+    `\`mskRoles\` has \`${arn}\`; allowed is the ARN of a role, with one \`*\` for the principal after the start of its name`,
+  )
+}
+
+/** The parts of its topics and groups are made from it, so it has to be known. */
+const checkedIamClusterArn = (arn: string): string => {
+  if (/^arn:aws[a-z-]*:kafka:[a-z0-9-]+:\d{12}:cluster\/[A-Za-z0-9-]+\/[0-9a-f-]{36}-s?\d+$/.test(arn)) return arn
+  throw new Error(`\`mskIamClusters\` has \`${arn}\`; allowed is the ARN of a cluster, written out`)
 }
 
 const checkedClusterArn = (arn: string): string => {

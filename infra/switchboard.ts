@@ -9,9 +9,10 @@ import type { ResolveEnv } from '../functions/resolve/env.ts'
 import type { RotateEnv, SigningKeyTimes } from '../functions/rotate/env.ts'
 import { Alarms } from './alarms.ts'
 import { Api } from './api.ts'
+import { loadedWhenNeeded } from './bundling.ts'
 import { Crawl, checkedCrawlEvery, checkedCrawlRoles } from './crawl.ts'
 import { SwitchboardFunction } from './function.ts'
-import { allowMskUsers } from './msk.ts'
+import { allowMskRoles, allowMskUsers, MskClientRole } from './msk.ts'
 import { OperatorRole } from './operator-role.ts'
 import { allow } from './permissions.ts'
 import { RotateQueues } from './queue.ts'
@@ -79,6 +80,20 @@ export type SwitchboardProps = {
    */
   readonly mskClusters?: readonly string[]
   /**
+   * ARNs of the MSK clusters, provisioned or serverless, that principals log in to by IAM: the stack makes one role for
+   * them all, which resolve alone may be. docs/msk.md
+   *
+   * @default - none, and there is no such role
+   */
+  readonly mskIamClusters?: readonly string[]
+  /**
+   * ARNs of other roles that principals may be on MSK clusters, as `iam.role` of a policy names them, with `*` where it says
+   * `{principal}`. Each must trust the role of `resolve`, for `sts:AssumeRole` and `sts:TagSession`.
+   *
+   * @default - none
+   */
+  readonly mskRoles?: readonly string[]
+  /**
    * Who may assume the operator role, and so change what is in force.
    *
    * @default - every principal of this account that its own policies let assume the role
@@ -118,6 +133,7 @@ export class Switchboard extends Construct {
     super(scope, id)
     const { development = false, logRetention = RetentionDays.ONE_YEAR, vpc, operators, alarmTopic } = props
     const common = { development, logRetention }
+    const confluentUrl = checkedConfluentUrl(props.confluentUrl, development)
 
     const api = new Api(this, 'Api', common)
     const signingKeyTimes = JSON.stringify(checkedTimes(props.signingKeys ?? {}))
@@ -129,10 +145,15 @@ export class Switchboard extends Construct {
     const rotateTimeout = Duration.seconds(60)
     const work = new RotateQueues(this, 'Work', { consumerTimeout: rotateTimeout })
 
-    const { function: resolve, logs: resolveLogs } = new SwitchboardFunction<ResolveEnv>(this, 'Resolve', {
+    const {
+      function: resolve,
+      role: resolveRole,
+      logs: resolveLogs,
+    } = new SwitchboardFunction<ResolveEnv>(this, 'Resolve', {
       ...common,
       description: 'Switchboard: turns an intent into a lease',
       entry: 'functions/resolve/index.ts',
+      loadedWhenNeeded,
       memorySize: 1_024,
       timeout: Duration.seconds(10),
       environment: {
@@ -161,7 +182,19 @@ export class Switchboard extends Construct {
     // a lease that names a slot is written only while the slot is handed out
     allow(resolve, credentials.tableArn, ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:ConditionCheckItem'])
     slotSecrets.allow(resolve, ['secretsmanager:GetSecretValue', 'secretsmanager:DescribeSecret'], ['kms:Decrypt'])
+    allow(resolve, namedSecrets(this, 'registries'), ['secretsmanager:GetSecretValue'])
+    Validations.of(resolveRole).acknowledge({
+      id: `AwsSolutions::AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/registries/*]`,
+      reason:
+        'The policy document, not the deploy, names schema registries and who may use them; their secrets share this prefix.',
+    })
     allow(resolve, work.queue.queueArn, ['sqs:SendMessage'])
+    const { mskIamClusters = [], mskRoles = [] } = props
+    if (mskIamClusters.length > 0) {
+      const { role } = new MskClientRole(this, 'MskClients', { clusters: mskIamClusters, resolve: resolveRole })
+      resolve.addEnvironment('MSK_ROLE_ARN' satisfies keyof ResolveEnv, role.roleArn)
+    }
+    allowMskRoles(resolveRole, mskRoles)
     signingKey.allow(resolve, ['secretsmanager:GetSecretValue'], ['kms:Decrypt'])
 
     this.rotate = new SwitchboardFunction<RotateEnv>(this, 'Rotate', {
@@ -184,6 +217,7 @@ export class Switchboard extends Construct {
         SIGNING_KEY_SECRET_ARN: signingKey.secretArn,
         SIGNING_KEY_TIMES: signingKeyTimes,
         ISSUER_URL: issuerUrl,
+        CONFLUENT_URL: confluentUrl,
       },
     }).function
     // each running copy is a set of admin connections to brokers
@@ -220,7 +254,7 @@ export class Switchboard extends Construct {
       ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'],
       ['kms:Decrypt', 'kms:GenerateDataKey'],
     )
-    allow(this.rotate, clusterSecrets(this), ['secretsmanager:GetSecretValue'])
+    allow(this.rotate, namedSecrets(this, 'clusters'), ['secretsmanager:GetSecretValue'])
     Validations.of(this.rotate.role ?? this.rotate).acknowledge({
       id: `AwsSolutions::AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/clusters/*]`,
       reason: 'The policy document, not the deploy, names the clusters; their admin secrets share this prefix.',
@@ -231,10 +265,10 @@ export class Switchboard extends Construct {
       ...common,
       tables,
       rotateQueue: work.queue,
-      secrets: clusterSecrets(this),
+      secrets: namedSecrets(this, 'clusters'),
       roles: checkedCrawlRoles(props.crawlRoles ?? []),
       every: crawlEvery,
-      confluentUrl: checkedConfluentUrl(props.confluentUrl, development),
+      confluentUrl,
       vpc,
     })
     this.crawl = crawl.function
@@ -316,11 +350,12 @@ const logGroupArnWithoutStar = (group: LogGroup): string =>
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   })
 
-const clusterSecrets = (scope: Construct): string =>
+/** Those that the platform team makes for the stack, each kind below a name of its own. */
+const namedSecrets = (scope: Construct, kind: 'clusters' | 'registries'): string =>
   Stack.of(scope).formatArn({
     service: 'secretsmanager',
     resource: 'secret',
-    resourceName: `switchboard/${Aws.STACK_NAME}/clusters/*`,
+    resourceName: `switchboard/${Aws.STACK_NAME}/${kind}/*`,
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   })
 

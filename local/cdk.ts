@@ -68,7 +68,7 @@ export const synthesize = async (
     ...['--output', outputOf(place)],
     ...['--context', `issuerUrl=${issuerUrl}`, '--context', 'development=true'],
     ...['--context', `signingKeys=${JSON.stringify(signingKeys)}`, '--context', `mskClusters=${mskClusterArn}`],
-    ...['--context', `confluentUrl=${confluentUrl}`],
+    ...['--context', `mskIamClusters=${mskClusterArn}`, '--context', `confluentUrl=${confluentUrl}`],
   ])
   const template = join(outputOf(place), `${stackName}.template.json`)
   writeFileSync(template, allowBatches(readFileSync(template, 'utf8')))

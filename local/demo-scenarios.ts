@@ -2,9 +2,10 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { crawlScenario } from './demos/crawl/scenario.ts'
 import { renderLine, renderTable, wrongIn } from './demos/outcome.ts'
+import { providersScenario } from './demos/providers/scenario.ts'
 import { rotationScenario } from './demos/rotation/scenario.ts'
 import { tryLock } from './lock.mjs'
-import { crawlDemoFolder, rotationDemoFolder } from './paths.ts'
+import { crawlDemoFolder, providersDemoFolder, rotationDemoFolder } from './paths.ts'
 import { openSession, reportFailure, wasStopped } from './session.ts'
 import { bringUp, takeDown } from './stack.ts'
 import { readStackRecord, stateFileOf } from './state.ts'
@@ -15,6 +16,7 @@ const scenarios = {
   // every connection has to authenticate again many times while its credential is replaced
   rotation: { folder: rotationDemoFolder, settings: { maxReauthMs: 10_000 }, play: rotationScenario },
   crawl: { folder: crawlDemoFolder, settings: {}, play: crawlScenario },
+  providers: { folder: providersDemoFolder, settings: {}, play: providersScenario },
 } as const
 
 export type ScenarioName = keyof typeof scenarios

@@ -42,16 +42,6 @@ export const emulatorSettings = ({
 })
 
 /**
- * With TLS it also takes port 443 where it may, which is not its own here; and of two that start at once the one that is
- * too late for it finds its own port taken, by itself.
- */
-export const emulatorProgram = `
-import ministack.app
-ministack.app._port_is_bindable = lambda *_: False
-ministack.app.main()
-`
-
-/**
  * With `AUTH` the CDK's uploads are signed in a way that it accepts over TLS only, and its own certificate maker needs
  * the `openssl` program and one TMPDIR a stack: it gets a certificate from us. Its function workers are Node processes
  * that call it back, so they have to trust the same authority.

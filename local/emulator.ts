@@ -3,8 +3,8 @@ import { get } from 'node:https'
 import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import type { Authority } from './certificates.ts'
-import { emulatorProgram, emulatorSettings, emulatorTls, workerPackage } from './emulator-differences.ts'
-import { localBin } from './paths.ts'
+import { emulatorSettings, emulatorTls, workerPackage } from './emulator-differences.ts'
+import { localBin, root } from './paths.ts'
 import { cleanEnvironment, startProcess, waitUntilReady } from './processes.ts'
 import type { StackState } from './state.ts'
 
@@ -21,6 +21,9 @@ const answers = (url: string): Promise<boolean> =>
 /** Lets this process call the emulator; a child gets the same from `NODE_EXTRA_CA_CERTS`. */
 export const trustAuthority = (certificate: string): void =>
   setDefaultCACertificates([...getCACertificates('default'), certificate])
+
+/** Where the emulator's launcher notes what AssumeRole answers. */
+export const sessionsFileOf = (runDirectory: string): string => join(runDirectory, 'emulator', 'sessions.jsonl')
 
 /** Starts the AWS emulator and waits until it answers. */
 export const startEmulator = async ({
@@ -57,12 +60,13 @@ export const startEmulator = async ({
   const started = startProcess(runDirectory, {
     name: 'emulator',
     file: pythonFile,
-    args: ['-c', emulatorProgram],
+    args: [join(root, 'local/emulator_launcher.py')],
     env: cleanEnvironment({
       // Its function workers run the first `node` they find.
       PATH: `${join(localBin('node'), '..')}:${process.env.PATH ?? ''}`,
       HOME: folder,
       TMPDIR: temporary,
+      STS_SESSIONS_FILE: sessionsFileOf(runDirectory),
       ...emulatorSettings({ port, region: aws.region, accountId: aws.accountId, folder }),
       ...emulatorTls({ certificateFile, keyFile, caFile }),
       // its function workers inherit it

@@ -2,11 +2,12 @@ import { confluentIds } from './confluent/process.ts'
 import { awsEnvironment } from './emulator.ts'
 import type { KafkaCluster, StackState } from './state.ts'
 
-const clusterLines = ({ name, inside, outside, admin }: KafkaCluster): Record<string, string> => {
+const clusterLines = ({ name, inside, outside, iam, admin }: KafkaCluster): Record<string, string> => {
   const prefix = `KAFKA_${name.toUpperCase()}`
   return {
     [`${prefix}_BOOTSTRAP`]: inside,
     [`${prefix}_BOOTSTRAP_OUTSIDE`]: outside,
+    ...(iam !== undefined && { [`${prefix}_BOOTSTRAP_IAM`]: iam }),
     [`${prefix}_ADMIN_USERNAME`]: admin.username,
     [`${prefix}_ADMIN_PASSWORD`]: admin.password,
     [`${prefix}_ADMIN_SECRET_ARN`]: admin.secretArn,
@@ -29,6 +30,7 @@ export const renderEnvLines = (state: StackState): string[] => {
     MSK_CLUSTER_ARN: state.msk.clusterArn,
     CONFLUENT_ENDPOINT: state.confluent.url,
     CONFLUENT_CLUSTER_ID: confluentIds.kafka,
+    CONFLUENT_BOOTSTRAP: state.confluent.bootstrap,
     CONFLUENT_REGISTRY_ID: confluentIds.registry,
     CONFLUENT_CLOUD_SECRET_ARN: state.confluent.secrets.cloud,
     CONFLUENT_CLUSTER_SECRET_ARN: state.confluent.secrets.kafka,

@@ -65,6 +65,41 @@ export const installKafka = async (terminal: Terminal, signal: AbortSignal): Pro
     .join(':')
 }
 
+const filesBelow = (folder: string): readonly string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+
+/** The classes with which a broker checks tokens as MSK and Confluent Cloud do, as one jar. */
+export const installSimulatedProviders = async (terminal: Terminal, signal: AbortSignal): Promise<string> => {
+  const module = join(root, 'local/java')
+  const pom = join(module, 'pom.xml')
+  const sources = [pom, ...filesBelow(join(module, 'src/main'))]
+  const folder = await cached(
+    terminal,
+    {
+      name: 'simulated-providers',
+      title: 'logins of the simulated MSK and Confluent Cloud',
+      hash: contentHash(...sources.map((file) => readFileSync(file, 'utf8')), javaIdentity()),
+    },
+    (target) =>
+      runCommand(
+        {
+          name: 'mvn package',
+          file: 'mvn',
+          // what comes out belongs to the cache, and nothing of it into the sources
+          args: ['-B', '-q', '-f', pom, 'package', '-Dmaven.test.skip', `-Dsimulated.build=${target}`],
+          env: personsEnvironment(),
+          cwd: root,
+          log: installLog('simulated-providers'),
+        },
+        signal,
+      ),
+  )
+  return join(folder, 'simulated-providers.jar')
+}
+
 /** What makes one Java runtime differ from another, as far as a class archive cares. */
 export const javaIdentity = (): string => {
   const answer = spawnSync(javaCommand(), ['-XshowSettings:properties', '-version'], { encoding: 'utf8' })

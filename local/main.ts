@@ -11,7 +11,7 @@ import { runTests } from './test.ts'
 
 const usage = `usage: npm start [-- [--once] [--msk-clusters <count>]]
        npm test
-       npm run demo [-- rotation|crawl]
+       npm run demo [-- rotation|crawl|providers]
        npm run test:teeth [-- [--only <text>] [--without-stack] [--list]]
        npm run -s local -- env
        npm run -s local -- client <id>
@@ -93,7 +93,7 @@ const local = async ([command, ...args]: readonly string[]): Promise<void> => {
 
 const demo = async ([name, ...rest]: readonly string[]): Promise<number> => {
   if (rest.length > 0) throw new UsageError(usage)
-  if (name === 'rotation' || name === 'crawl') {
+  if (name === 'rotation' || name === 'crawl' || name === 'providers') {
     const { runScenario } = await import('./demo-scenarios.ts')
     return runScenario(name)
   }

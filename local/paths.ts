@@ -9,6 +9,7 @@ export const testFolder = join(localFolder, 'test')
 export const rotationTestFolder = join(localFolder, 'test-rotation')
 export const rotationDemoFolder = join(localFolder, 'demo-rotation')
 export const crawlDemoFolder = join(localFolder, 'demo-crawl')
+export const providersDemoFolder = join(localFolder, 'demo-providers')
 
 /** The Node that this file runs on; never the `node` of somebody's PATH. */
 export const nodeFile = process.execPath

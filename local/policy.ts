@@ -1,5 +1,5 @@
 import { type Document, isMap, isScalar, isSeq, parseDocument } from 'yaml'
-import { confluentIds } from './confluent/process.ts'
+import { confluentIds, confluentNames } from './confluent/process.ts'
 import { LocalError } from './errors.ts'
 import type { StackState } from './state.ts'
 
@@ -31,6 +31,30 @@ const renderCrawl = (document: Document, { aws, confluent }: PolicyPlaces): void
   }
 }
 
+/** A cluster of Confluent Cloud: whatever its listeners are, here it has one. */
+const renderConfluent = (document: Document, name: string, { confluent, certificate }: PolicyPlaces): void => {
+  if (!confluentNames.includes(name))
+    throw new LocalError(
+      `the local stack calls its Confluent cluster ${confluentNames.join(' or ')}, the policy \`${name}\``,
+    )
+  const path = ['clusters', name]
+  document.setIn([...path, 'id'], confluentIds.kafka)
+  document.setIn([...path, 'ca'], certificate)
+  document.setIn([...path, 'admin', 'secret'], confluent.secrets.kafka)
+  document.deleteIn([...path, 'listeners'])
+  document.setIn([...path, 'bootstrap'], confluent.bootstrap)
+  document.setIn([...path, 'environment'], confluentIds.environment)
+  document.setIn([...path, 'cloudKey', 'secret'], confluent.secrets.cloud)
+  if (!document.hasIn([...path, 'schemaRegistry'])) return
+  document.setIn([...path, 'schemaRegistry'], { url: confluent.registryUrl, id: confluentIds.registry })
+}
+
+/** The kinds of credential that a listener of a policy is for, or none. */
+const kindsOf = (document: Document, path: readonly unknown[]): readonly unknown[] => {
+  const auth = document.getIn([...path, 'auth'])
+  return isSeq(auth) ? auth.items.map((item) => (isScalar(item) ? item.value : item)) : []
+}
+
 /**
  * The same policy, comments and all, with this stack's issuer, listeners, certificate, admin secrets, MSK cluster and control planes.
  * @throws LocalError when the policy names a cluster or a network that the local stack does not have
@@ -44,6 +68,10 @@ export const renderPolicy = (source: string, places: PolicyPlaces): string => {
   if (!isMap(written)) throw new LocalError('the policy has no `clusters`')
   for (const { key } of written.items) {
     const name = String(isScalar(key) ? key.value : key)
+    if (document.getIn(['clusters', name, 'provider']) === 'confluent') {
+      renderConfluent(document, name, places)
+      continue
+    }
     const cluster = name === 'payments' || name === 'analytics' ? clusters[name] : undefined
     if (cluster === undefined) {
       throw new LocalError(`the local stack runs \`payments\` and \`analytics\`, the policy names \`${name}\``)
@@ -60,7 +88,8 @@ export const renderPolicy = (source: string, places: PolicyPlaces): string => {
     if (!isSeq(listeners)) throw new LocalError(`cluster \`${name}\` has no \`listeners\``)
     for (const index of listeners.items.keys()) {
       const network = String(document.getIn([...path, 'listeners', index, 'network']))
-      const bootstrap = addresses[network]
+      const isForIam = kindsOf(document, [...path, 'listeners', index]).includes('msk-iam')
+      const bootstrap = isForIam ? cluster.iam : addresses[network]
       if (bootstrap === undefined) {
         throw new LocalError(`the local stack has the networks \`vpc-local\` and \`public\`, not \`${network}\``)
       }

@@ -8,16 +8,24 @@ import type { SigningKeyTimes } from '../shared/domain/signing-key.ts'
 import { apiIdOf, bootstrap, type CdkPlace, deploy, stackName, synthesize } from './cdk.ts'
 import { createAuthority } from './certificates.ts'
 import type { ConfluentKey } from './confluent/control-plane.ts'
-import { type ConfluentKeys, launchConfluent } from './confluent/process.ts'
-import { awsEnvironment, startEmulator, trustAuthority } from './emulator.ts'
+import {
+  type ConfluentKeys,
+  confluentIds,
+  confluentNames,
+  keysFileOf,
+  launchConfluent,
+  poolsFileOf,
+} from './confluent/process.ts'
+import { awsEnvironment, sessionsFileOf, startEmulator, trustAuthority } from './emulator.ts'
 import { enableTimeToLive, forgetEmptyVersion, rootCredentials } from './emulator-differences.ts'
 import { LocalError } from './errors.ts'
 import { launchFront, pointFrontAt } from './front.ts'
 import { saveFunctionLogs } from './function-logs.ts'
-import { installKafka, installPython } from './install.ts'
+import { installKafka, installPython, installSimulatedProviders } from './install.ts'
 import { startIssuer, workloadAudience } from './issuer.ts'
 import { makeClassArchive } from './kafka/class-archive.ts'
 import { createTopics, formatCluster, type KafkaRuntime, randomPassword, startCluster } from './kafka/cluster.ts'
+import { type ClusterConfig, clusterAudience } from './kafka/server-properties.ts'
 import { thisProcess } from './lock.mjs'
 import { clusterArn } from './msk/clusters.ts'
 import { type GeneratedClusters, launchMskControlPlane } from './msk/process.ts'
@@ -175,9 +183,9 @@ export const bringUp = async (
   mkdirSync(logDirectory, { recursive: true, mode: 0o700 })
   writeStackRecord({ version: 1, status: 'starting', runDirectory, owner: thisProcess(), processes: [] })
 
-  const ports = await freePorts(6 + 2 * portsPerCluster)
-  const [emulatorPort = 0, frontPort = 0, issuerPort = 0, mskPort = 0, confluentPort = 0, registryPort = 0] = ports
-  const kafkaPorts = ports.slice(6)
+  const ports = await freePorts(8 + 2 * portsPerCluster)
+  const [emulatorPort = 0, frontPort = 0, issuerPort = 0, mskPort = 0, iamPort = 0, ...others] = ports
+  const [confluentPort = 0, registryPort = 0, confluentKafkaPort = 0, ...kafkaPorts] = others
   const authority = await createAuthority()
   const caFile = join(runDirectory, 'ca.pem')
   writeFileSync(caFile, authority.certificate, { mode: 0o600 })
@@ -189,13 +197,21 @@ export const bringUp = async (
   const common = { runDirectory, logDirectory, signal }
   const mskClusterArn = clusterArn({ name: 'analytics', type: 'provisioned' }, aws)
   const confluentUrl = `http://127.0.0.1:${confluentPort}`
+  const confluentBootstrap = `127.0.0.1:${confluentKafkaPort}`
   const confluentKeys: ConfluentKeys = { cloud: confluentKey(), kafka: confluentKey(), registry: confluentKey() }
   const adminPassword = randomPassword()
 
   const prepareKafka = async () => {
     const classPath = await installKafka(terminal, signal)
-    const runtime: KafkaRuntime = { classPath, classArchive: await makeClassArchive(terminal, classPath, common) }
-    const format = (name: string, [inside = 0, outside = 0, internal = 0, controller = 0]: readonly number[]) =>
+    const classArchive = await makeClassArchive(terminal, classPath, common)
+    const simulatedProviders = await installSimulatedProviders(terminal, signal)
+    // behind the others, so that the archive still fits
+    const runtime: KafkaRuntime = { classPath: `${classPath}:${simulatedProviders}`, classArchive }
+    const format = (
+      name: string,
+      [inside = 0, outside = 0, internal = 0, controller = 0]: readonly number[],
+      simulated: Pick<ClusterConfig, 'mskIam' | 'confluent'> = {},
+    ) =>
       formatCluster(
         runtime,
         join(runDirectory, 'kafka', name),
@@ -205,6 +221,7 @@ export const bringUp = async (
           passwords: { broker: randomPassword(), admin: adminPassword },
           issuerUrl: url,
           ...(maxReauthMs !== undefined && { maxReauthMs }),
+          ...simulated,
           ...(signingKeys.brokerRefreshSeconds !== undefined && {
             jwksRefreshMs: signingKeys.brokerRefreshSeconds * 1000,
           }),
@@ -214,7 +231,17 @@ export const bringUp = async (
     return terminal.step('Kafka storage of two clusters', async () => {
       const [payments, analytics] = await Promise.all([
         format('payments', kafkaPorts.slice(0, portsPerCluster)),
-        format('analytics', kafkaPorts.slice(portsPerCluster)),
+        format('analytics', kafkaPorts.slice(portsPerCluster), {
+          mskIam: { port: iamPort, clusterArn: mskClusterArn, sessionsFile: sessionsFileOf(runDirectory) },
+          confluent: {
+            port: confluentKafkaPort,
+            clusterId: confluentIds.kafka,
+            poolsFile: poolsFileOf(runDirectory),
+            keysFile: keysFileOf(runDirectory),
+            key: confluentKeys.kafka,
+            audiences: confluentNames.map((name) => clusterAudience(url, name)),
+          },
+        }),
       ])
       return { runtime, payments, analytics }
     })
@@ -279,7 +306,10 @@ export const bringUp = async (
       secretArn: deployed.secretArns[name],
     },
   })
-  const clusters = { payments: cluster('payments'), analytics: cluster('analytics') }
+  const clusters = {
+    payments: cluster('payments'),
+    analytics: { ...cluster('analytics'), iam: `127.0.0.1:${iamPort}` },
+  }
   const boot = (name: 'payments' | 'analytics') =>
     terminal.step(`Kafka cluster ${name}`, async () => {
       const log = join(logDirectory, `kafka-${name}.log`)
@@ -300,6 +330,9 @@ export const bringUp = async (
         launchConfluent({
           ...{ ...common, port: confluentPort, registryPort, keys: confluentKeys },
           cluster: clusters.analytics,
+          bootstrap: confluentBootstrap,
+          poolsFile: poolsFileOf(runDirectory),
+          keysFile: keysFileOf(runDirectory),
         }),
       ]),
     )
@@ -325,7 +358,7 @@ export const bringUp = async (
     issuer,
     clusters,
     msk,
-    confluent: { ...confluent, secrets: deployed.secretArns.confluent },
+    confluent: { ...confluent, bootstrap: confluentBootstrap, secrets: deployed.secretArns.confluent },
     clients,
   }
   await terminal.step('example policy', () => applyExamplePolicy(state, signal))

@@ -22,6 +22,8 @@ const kafkaCluster = z.object({
   inside: z.string(),
   /** SASL_SSL with the private CA, the policy's network `public`. */
   outside: z.string(),
+  /** SASL_SSL with the private CA, for whoever IAM lets in; of the cluster that MSK shows. */
+  iam: z.string().exactOptional(),
   admin: z.object({
     username: z.string(),
     password: z.string(),
@@ -66,6 +68,8 @@ const ready = record.extend({
   /** The simulated Confluent Cloud, which has the cluster `analytics` too, and the ARNs of the secrets with its keys. */
   confluent: z.object({
     url: z.string(),
+    /** SASL_SSL with the private CA: tokens with the extensions of Confluent Cloud, and API keys. */
+    bootstrap: z.string(),
     registryUrl: z.string(),
     secrets: z.object({ cloud: z.string(), kafka: z.string(), registry: z.string() }),
   }),

@@ -41,7 +41,7 @@ export type MetricUnit = 'Count' | 'Seconds'
 
 /** One per decision, allow and deny alike. It holds a hash of the token and never a secret. */
 export type AuditEvent = {
-  /** `credential`: a stored one was handed out. */
+  /** `credential`: a stored one was handed out, or one of AWS was or could not be. */
   readonly event: 'decision' | 'token' | 'authentication' | 'credential'
   readonly requestId: string
   readonly outcome: 'allow' | 'deny'
@@ -55,6 +55,10 @@ export type AuditEvent = {
   readonly consume?: readonly string[]
   readonly lease?: string
   readonly slot?: string
+  /** ARN of the role that a principal is on a cluster. */
+  readonly role?: string
+  /** URL of the schema registry that the credential is for. */
+  readonly registry?: string
   readonly generation?: number
   readonly expiresAt?: string
   readonly limit?: string

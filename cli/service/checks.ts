@@ -104,22 +104,30 @@ type Listener = {
   readonly security: string
   readonly isAdvertised: boolean
   /** How the client logs in. */
-  readonly credential: 'jwt' | 'scram'
+  readonly credential: 'jwt' | 'msk-iam' | 'scram' | 'api-key'
+  /** Who the token is to be there, on Confluent Cloud. */
+  readonly identityPool?: string | undefined
 }
 
 const nextAtStep = (
   step: 'dns' | 'tcp' | 'tls' | 'sasl',
   code: string | undefined,
-  { isAdvertised, security, credential }: Listener,
+  { isAdvertised, security, credential, identityPool }: Listener,
 ): string => {
   if (step === 'tls')
     return /^(EPROTO|ECONNRESET|ETIMEDOUT|ERR_SSL_)/.test(code ?? '')
       ? `it may not speak TLS: the policy says \`${security}\` of this listener; the platform team compares it with the broker`
       : `${nextAfterNetwork(code)}; the platform team sees that \`ca\` of the cluster in the policy is the brokers' authority`
-  if (step === 'sasl' && credential === 'scram')
+  if (step === 'sasl' && (credential === 'scram' || credential === 'api-key'))
     return code === 'refused'
       ? 'ask again, for the credential may just have been replaced; if it stays so, the platform team sees with `switchboard credentials` how the user is, and repairs it if somebody changed it on the cluster'
-      : `the platform team sees that this listener is \`${security}\`, as the policy says, and offers SCRAM-SHA-512`
+      : `the platform team sees that this listener is \`${security}\`, as the policy says, and offers ${credential === 'scram' ? 'SCRAM-SHA-512' : 'API keys'}`
+  if (step === 'sasl' && credential === 'msk-iam')
+    return code === 'refused'
+      ? 'MSK refuses our token: the platform team sees that the cluster takes IAM, that a policy of the cluster or of an organisation does not deny the role, and that clocks are right'
+      : `the platform team sees that this listener is \`${security}\`, as the policy says, and offers IAM`
+  if (step === 'sasl' && code === 'refused' && identityPool !== undefined)
+    return `Confluent Cloud refuses our token: the platform team runs \`switchboard confluent setup\`, which puts the filter of the identity pool \`${identityPool}\` right and has our keys read again; then that \`id\` of the cluster in the policy is that of the cluster`
   if (step === 'sasl')
     return code === 'refused'
       ? 'the broker refuses our token: the platform team sees that it trusts the issuer and the keys of this Switchboard, its audience, and its clock'

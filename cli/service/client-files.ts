@@ -1,6 +1,12 @@
-import type { Connection } from '@switchboard-kafka/client'
-import { type ClientLogin, isAssertionFile, type TokenSource } from '../../shared/http/client-file.ts'
-import type { ConnectionSettings } from '../../shared/http/connection.ts'
+import type { Connection, SchemaRegistry } from '@switchboard-kafka/client'
+import {
+  type ClientLogin,
+  isAssertionFile,
+  type RegistryUser,
+  renderRegistryClient,
+  type TokenSource,
+} from '../../shared/http/client-file.ts'
+import type { ConnectionSettings, RegistrySettings } from '../../shared/http/connection.ts'
 import { scopeOf, tokenEndpointUrl } from '../../shared/http/token-answer.ts'
 import { CommandError } from '../command-error.ts'
 import type { Caller, Role } from './arguments.ts'
@@ -42,7 +48,7 @@ export const selectRole = (connection: Connection, role: Role | undefined): Role
 
 /** What a file of one role is made of: the answer in Kafka's own names, which the renderers translate. */
 export const settingsFor = (
-  { cluster, topics, patterns, properties, producer, consumer }: Connection,
+  { cluster, topics, patterns, properties, extensions, producer, consumer, schemaRegistry }: Connection,
   role: Role,
 ): ConnectionSettings => ({
   cluster,
@@ -53,9 +59,34 @@ export const settingsFor = (
     ),
   ),
   properties,
+  ...(Object.keys(extensions).length === 0 ? {} : { extensions }),
   ...(role === 'producer' && producer !== undefined ? { producer } : {}),
   ...(role === 'consumer' && consumer !== undefined ? { consumer } : {}),
+  ...(schemaRegistry === undefined ? {} : { schemaRegistry: registrySettingsOf(schemaRegistry) }),
 })
+
+const registrySettingsOf = ({ url, logicalCluster, identityPoolId }: SchemaRegistry): RegistrySettings => ({
+  url,
+  ...(logicalCluster === undefined ? {} : { logicalCluster }),
+  ...(identityPoolId === undefined ? {} : { identityPoolId }),
+})
+
+/** Whom the schema registry lets in, where that takes a password. */
+export const registryUserOf = ({ schemaRegistry }: Connection): RegistryUser | undefined =>
+  schemaRegistry?.credential.kind === 'basic'
+    ? { username: schemaRegistry.credential.username, password: schemaRegistry.password() }
+    : undefined
+
+/** What the client of the schema registry takes; nothing without one, or where that client could get no tokens. */
+export const registryClientOf = (
+  connection: Connection,
+  source: ClientLogin,
+): Readonly<Record<string, string | number | boolean>> | undefined => {
+  const { schemaRegistry } = connection
+  const user = registryUserOf(connection)
+  if (schemaRegistry === undefined || (user === undefined && source.kind !== 'client_credentials')) return undefined
+  return renderRegistryClient(registrySettingsOf(schemaRegistry), source, user)
+}
 
 export type TokenSourceParts = {
   readonly url: string
@@ -95,8 +126,17 @@ export const tokenSourceOf = ({ url, caller, instance, cluster, tokenFile }: Tok
  */
 export const loginOf = (connection: Connection, parts: Omit<TokenSourceParts, 'cluster'>): ClientLogin => {
   const { credential, cluster } = connection
-  return credential.kind !== 'jwt'
-    ? { kind: 'scram', username: credential.username, password: connection.password() }
+  if (credential.kind === 'msk-iam')
+    throw new CommandError(
+      `the cluster \`${cluster.name}\` takes tokens of AWS, which no stock client asks for; use an SDK (docs/msk.md)`,
+      2,
+    )
+  return 'slot' in credential
+    ? {
+        kind: credential.mechanism === 'PLAIN' ? 'api-key' : 'scram',
+        username: credential.username ?? '',
+        password: connection.password(),
+      }
     : tokenSourceOf({ ...parts, cluster: cluster.name })
 }
 

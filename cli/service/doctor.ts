@@ -9,6 +9,7 @@ import {
 import type { ServiceArguments } from './arguments.ts'
 import { type Check, checkClock, checkToken, failed, hasFailed, ok, skipped } from './checks.ts'
 import { failureOf, networkCode, nextAfterNetwork, nextAfterSecret } from './failure.ts'
+import { checkRegistry } from './registry-check.ts'
 import { explainDenial, open, release } from './switchboard-calls.ts'
 
 export type DoctorDeps = {
@@ -178,6 +179,7 @@ export const diagnose = async (asked: ServiceArguments, deps: DoctorDeps): Promi
         ...(credential.kind === 'reference' && !isComplete
           ? [skipped(`${cluster.name} brokers and topics`, 'not without the secret')]
           : await checkCluster(complete.connection(cluster.name), asked.intent, checkConnection)),
+        ...(await checkRegistry(complete.connection(cluster.name), fetch)),
       )
     return [
       ...before,

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Connection } from '@switchboard-kafka/client'
 import { type ClientLogin, renderJavaProperties, renderLibrdkafka } from '../../shared/http/client-file.ts'
 import type { Environment, Role } from './arguments.ts'
-import { appendJavaOptions, javaOptionsIn, settingsFor } from './client-files.ts'
+import { appendJavaOptions, javaOptionsIn, registryClientOf, registryUserOf, settingsFor } from './client-files.ts'
 
 /** Everything that `exec` gives a command, before it is anywhere. */
 export type ExecPlan = {
@@ -39,11 +39,13 @@ export const planExec = (
     const settings = settingsFor(connection, each)
     return {
       files: filesOf(folder, each),
-      properties: renderJavaProperties(settings, source),
+      properties: renderJavaProperties(settings, source, registryUserOf(connection)),
       librdkafka: `${JSON.stringify(renderLibrdkafka(settings, source), null, 2)}\n`,
     }
   })
   const options = [...new Set(clients.flatMap((client) => javaOptionsIn(client.properties)))]
+  const registry = registryClientOf(connection, source)
+  const registryFile = join(folder, 'schema-registry.json')
   return {
     files: [
       ...clients.flatMap((client) => [
@@ -51,11 +53,13 @@ export const planExec = (
         { path: client.files.librdkafka, text: client.librdkafka },
       ]),
       { path: channels, text: `${JSON.stringify({ topics, patterns }, null, 2)}\n` },
+      ...(registry === undefined ? [] : [{ path: registryFile, text: `${JSON.stringify(registry, null, 2)}\n` }]),
     ],
     variables: {
       ...Object.assign({}, ...roles.map((each) => variablesFor(variablePrefix[each], filesOf(folder, each)))),
       ...(role !== undefined && otherRoles.length === 0 ? variablesFor('SWITCHBOARD', filesOf(folder, role)) : {}),
       SWITCHBOARD_CHANNELS_FILE: channels,
+      ...(registry === undefined ? {} : { SWITCHBOARD_SCHEMA_REGISTRY_FILE: registryFile }),
       SWITCHBOARD_BOOTSTRAP_SERVERS: String(properties['bootstrap.servers'] ?? ''),
       ...(topic !== undefined && otherTopics.length === 0 ? { SWITCHBOARD_TOPIC: topic } : {}),
       KAFKA_OPTS: appendJavaOptions(kafkaOpts, options),
@@ -69,7 +73,9 @@ const secretVariables = ['SWITCHBOARD_TOKEN', 'SWITCHBOARD_CLIENT_SECRET']
 
 /** What an `exec` around this one set must not be taken for ours. */
 const isOfExec = (name: string): boolean =>
-  /^SWITCHBOARD_((PRODUCER_|CONSUMER_)?(PROPERTIES|LIBRDKAFKA)_FILE|CHANNELS_FILE|TOPIC)$/.test(name)
+  /^SWITCHBOARD_((PRODUCER_|CONSUMER_)?(PROPERTIES|LIBRDKAFKA)_FILE|CHANNELS_FILE|SCHEMA_REGISTRY_FILE|TOPIC)$/.test(
+    name,
+  )
 
 export const commandEnvironment = (env: Environment, { variables }: ExecPlan): Environment => ({
   ...Object.fromEntries(Object.entries(env).filter(([name]) => !secretVariables.includes(name) && !isOfExec(name))),

@@ -155,7 +155,7 @@ const checkBrokers = async (
   prefix: string,
   kafka: KafkaConnection,
   logIn: (address: Address) => Promise<Login>,
-  listener: { readonly security: string; readonly credential: 'jwt' | 'scram' },
+  listener: Pick<Parameters<typeof checkListener>[2], 'security' | 'credential' | 'identityPool'>,
 ): Promise<readonly Check[]> => {
   const { brokers } = await withParts(metadataV12.api.async(kafka, [], false, false))
   const advertised = await inTurns(brokers, logIn)
@@ -191,6 +191,8 @@ const checkConsumerGroup = async (
   }
 }
 
+const storedKinds = { 'SCRAM-SHA-512': 'scram', PLAIN: 'api-key' } as const
+
 /**
  * What a client of this connection will meet: each bootstrap address, each listener that the brokers advertise (a client
  * talks to those alone once it has started), and what the cluster's own ACLs say. It writes and reads no record and joins
@@ -201,7 +203,11 @@ export const checkConnection = async (connection: Connection, intent: Intent): P
   const prefix = cluster.name
   const { client } = platformatic(connection)
   const security = String(properties['security.protocol'])
-  const listener = { security, credential: credential.kind === 'jwt' ? 'jwt' : 'scram' } as const
+  const listener = {
+    security,
+    credential: 'mechanism' in credential ? storedKinds[credential.mechanism] : credential.kind,
+    identityPool: connection.extensions.identityPoolId,
+  } as const
   const ca = security === 'SASL_SSL' ? String(properties['ssl.truststore.certificates'] ?? '') : undefined
   const logins = new Map<string, Promise<Login>>()
   const logIn = (address: Address): Promise<Login> => {
@@ -214,9 +220,14 @@ export const checkConnection = async (connection: Connection, intent: Intent): P
     const bootstrap = parseAddresses(String(properties['bootstrap.servers'] ?? ''))
     const first = await inTurns(bootstrap, logIn)
     const user =
-      credential.kind === 'jwt'
-        ? []
-        : [ok(`${prefix} credential`, `user \`${credential.username}\`, slot ${credential.slot}`)]
+      'slot' in credential
+        ? [
+            ok(
+              `${prefix} credential`,
+              `${credential.mechanism === 'PLAIN' ? 'API key' : 'user'} \`${credential.username ?? ''}\`, slot ${credential.slot}`,
+            ),
+          ]
+        : []
     const listeners = first.map(({ reach }, at) =>
       checkListener(`${prefix} bootstrap ${textOf(bootstrap[at] as Address)}`, reach, {
         ...listener,

@@ -3,7 +3,7 @@ import type { Lease } from '@switchboard-kafka/client'
 import { renderJavaProperties, renderLibrdkafka } from '../../shared/http/client-file.ts'
 import { renderTable } from '../table.ts'
 import type { Format, ServiceArguments } from './arguments.ts'
-import { loginOf, renderKcat, selectConnection, selectRole, settingsFor } from './client-files.ts'
+import { loginOf, registryUserOf, renderKcat, selectConnection, selectRole, settingsFor } from './client-files.ts'
 import { writePrivateFile } from './private-file.ts'
 import { readSecret } from './read-secret.ts'
 import { open } from './switchboard-calls.ts'
@@ -34,8 +34,13 @@ export const renderLease = ({ id, expiresAt, connections }: Lease): readonly str
   '',
   ...renderTable(
     ['cluster', 'setting', 'value'],
-    connections.flatMap(({ cluster, properties, producer = {}, consumer = {} }) =>
-      [...Object.entries(properties), ...Object.entries(producer), ...Object.entries(consumer)].map(([name, value]) => [
+    connections.flatMap(({ cluster, properties, producer = {}, consumer = {}, schemaRegistry }) =>
+      [
+        ...Object.entries(properties),
+        ...Object.entries(producer),
+        ...Object.entries(consumer),
+        ...(schemaRegistry === undefined ? [] : [['schema registry', schemaRegistry.url] as const]),
+      ].map(([name, value]) => [
         cluster.name,
         name,
         // certificates are for files
@@ -89,7 +94,8 @@ const render = (
   const connection = selectConnection(lease.connections, cluster)
   const settings = settingsFor(connection, selectRole(connection, role))
   const source = loginOf(connection, { url, caller, instance, tokenFile: undefined })
-  if (format === 'java') return { text: renderJavaProperties(settings, source), ca: undefined }
+  if (format === 'java')
+    return { text: renderJavaProperties(settings, source, registryUserOf(connection)), ca: undefined }
   const properties = renderLibrdkafka(settings, source)
   if (format !== 'kcat') return { text: `${JSON.stringify(properties, null, 2)}\n`, ca: undefined }
   const { config, ca } = renderKcat(properties, out === undefined ? undefined : caFileOf(out))

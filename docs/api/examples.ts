@@ -272,6 +272,7 @@ export const answers = {
           network: 'public',
           security: 'SASL_SSL',
           credential: 'jwt',
+          because: 'the cluster takes no other',
         },
       ],
       directory,

@@ -290,8 +290,9 @@ const fileParameters: readonly Json[] = [
   {
     name: 'role',
     in: 'query',
-    description: 'Files only: whose file, where the intent has both.',
-    schema: { enum: ['producer', 'consumer'] },
+    description:
+      'Files only: whose file, where the intent has both. `schema-registry`, with `application/vnd.librdkafka+json`: the object for the client of the schema registry.',
+    schema: { enum: ['producer', 'consumer', 'schema-registry'] },
   },
   {
     name: 'auth',

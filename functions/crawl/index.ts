@@ -10,6 +10,7 @@ import { assumeRole } from '../../shared/inventory/assumed-role.ts'
 import { createCalls } from '../../shared/inventory/calls.ts'
 import { SourceError } from '../../shared/inventory/cluster-source.ts'
 import { createConfluentSource } from '../../shared/inventory/confluent.ts'
+import { createJsonApi } from '../../shared/inventory/json-api.ts'
 import { createMskSource } from '../../shared/inventory/msk.ts'
 import { readAdminSecret } from '../../shared/secrets/admin-secret.ts'
 import { readConfluentKey } from '../../shared/secrets/confluent-key.ts'
@@ -100,6 +101,11 @@ const sources = createSources({
       throw new SourceError('not_configured', `the cluster \`${cluster.name}\` has no \`admin.secret\``)
     const admin = await secretOf(readAdminSecret(secrets, cluster.adminSecret))
     return { ...adminConnection(cluster, admin), clientId: 'switchboard-crawl' }
+  },
+  openRegistry: async (url, secretId) => {
+    const { username, password } = await secretOf(readAdminSecret(secrets, secretId))
+    const key = { key: username, secret: password }
+    return createJsonApi({ fetch, calls: callsOf(url), url, key, development: isDevelopment })
   },
 })
 

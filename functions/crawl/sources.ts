@@ -5,7 +5,9 @@ import type { FoundCluster } from '../../shared/domain/inventory.ts'
 import { isSameCluster } from '../../shared/domain/known-cluster.ts'
 import { type CrawlSource, type Policy, policySource } from '../../shared/domain/policy.ts'
 import { type ClusterSource, type Part, SourceError } from '../../shared/inventory/cluster-source.ts'
+import type { JsonApi } from '../../shared/inventory/json-api.ts'
 import { createKafkaSource, observeKafka } from '../../shared/inventory/kafka.ts'
+import { observeRegistry } from '../../shared/inventory/schema-registry.ts'
 
 /** What a crawl goes by: the policy in force. */
 export type InForce = { readonly policy: Policy; readonly directory: Directory }
@@ -27,9 +29,17 @@ export type SourcesDeps = {
   readonly openConfluent: (name: string, source: Of<'confluent'>) => ClusterSource
   /** @throws SourceError when the cluster's admin cannot be read */
   readonly connect: (cluster: Cluster) => Promise<AdminOptions>
+  /** @throws SourceError when the secret cannot be read, or the URL is not one to send it to */
+  readonly openRegistry: (url: string, secretId: string) => Promise<JsonApi>
 }
 
-const mechanisms: Readonly<Record<CredentialKind, string>> = { jwt: 'OAUTHBEARER', scram: 'SCRAM-SHA-512' }
+const mechanisms: Readonly<Record<CredentialKind, string>> = {
+  jwt: 'OAUTHBEARER',
+  'msk-iam': 'AWS_MSK_IAM',
+  workload: 'OAUTHBEARER',
+  scram: 'SCRAM-SHA-512',
+  'api-key': 'PLAIN',
+}
 
 const foundAs = ({ name, auth, listeners, labels }: Cluster): FoundCluster => ({
   name,
@@ -45,9 +55,9 @@ const foundAs = ({ name, auth, listeners, labels }: Cluster): FoundCluster => ({
   tags: labels,
 })
 
-export const createSources = ({ inForce, openMsk, openConfluent, connect }: SourcesDeps): Sources => {
-  const openPolicyClusters = ({ clusters }: Directory): ClusterSource =>
-    createKafkaSource({
+export const createSources = ({ inForce, openMsk, openConfluent, connect, openRegistry }: SourcesDeps): Sources => {
+  const openPolicyClusters = ({ clusters }: Directory): ClusterSource => {
+    const brokers = createKafkaSource({
       list: async () => [...clusters.values()].flatMap(({ name, provider }) => (provider === 'kafka' ? [name] : [])),
       open: async (name) => {
         const cluster = clusters.get(name)
@@ -56,6 +66,19 @@ export const createSources = ({ inForce, openMsk, openConfluent, connect }: Sour
         return { cluster: foundAs(cluster), connection: await connect(cluster) }
       },
     })
+    return {
+      list: brokers.list,
+      observe: async function* (ref) {
+        yield* brokers.observe(ref)
+        const registry = clusters.get(ref.id)?.schemaRegistry
+        if (registry === undefined) yield { part: 'registries', found: [] }
+        else if (registry.crawlSecret !== undefined) {
+          const { url, crawlSecret } = registry
+          yield* observeRegistry(url, () => openRegistry(url, crawlSecret))
+        }
+      },
+    }
+  }
 
   return {
     names: async () => {

@@ -6,12 +6,14 @@ import type { ClientRole } from '../../shared/domain/profile.ts'
 import {
   filePaths,
   isAssertionFile,
+  type RegistryUser,
   renderJavaProperties,
   renderLibrdkafka,
+  renderRegistryClient,
   type StoredLogin,
   type TokenSource,
 } from '../../shared/http/client-file.ts'
-import { type ConnectionSettings, scramMechanism } from '../../shared/http/connection.ts'
+import { type ConnectionSettings, hasTokensOfAws, storedMechanisms } from '../../shared/http/connection.ts'
 import { scopeOf, tokenEndpointUrl } from '../../shared/http/token-answer.ts'
 import { basicCredentials, isBasic } from '../../shared/identity/authenticator.ts'
 
@@ -31,8 +33,15 @@ export type ClientForm = {
    * how a client of that cluster gets its tokens
    */
   readonly select: (settings: readonly ConnectionSettings[]) => SelectedClient
-  /** @param login of a cluster whose credentials are stored */
-  readonly render: (settings: ConnectionSettings, login: StoredLogin | undefined) => string
+  /**
+   * @param login of a cluster whose credentials are stored
+   * @param registryUser of a schema registry that takes a password
+   */
+  readonly render: (
+    settings: ConnectionSettings,
+    login: StoredLogin | undefined,
+    registryUser: RegistryUser | undefined,
+  ) => string
 }
 
 export type SelectedClient = {
@@ -117,6 +126,15 @@ const selectRole = (settings: ConnectionSettings, wanted: string | undefined): C
     : { ...common, ...(consumer && { consumer }) }
 }
 
+/** The client of a registry is one beside those of Kafka, and takes an object of its own. */
+const registryRole = 'schema-registry'
+
+const selectRegistry = (settings: ConnectionSettings): ConnectionSettings => {
+  const { producer: _producer, consumer: _consumer, ...common } = settings
+  if (common.schemaRegistry !== undefined) return common
+  throw refused('role', `nothing was granted of a schema registry on \`${settings.cluster.name}\``)
+}
+
 export type ClientFormParts = {
   readonly type: (typeof resolveTypes)[number]
   readonly event: APIGatewayProxyEventV2
@@ -142,11 +160,28 @@ export const parseClientForm = (parts: ClientFormParts): ClientForm | undefined 
   const { instance } = intent.client
   // an instance has a lease of its own
   const endpoint = tokenEndpointUrl(issuerUrl, instance)
+  const stored: readonly unknown[] = Object.values(storedMechanisms)
   // `auth` says how to get tokens: on a cluster that takes none it has nothing to say, so that a route may lead there
-  const sourceFor = ({ cluster, properties }: ConnectionSettings): TokenSource | undefined =>
-    properties['sasl.mechanism'] === scramMechanism
+  const sourceFor = (settings: ConnectionSettings): TokenSource | undefined => {
+    const { cluster, properties } = settings
+    return stored.includes(properties['sasl.mechanism']) || hasTokensOfAws(settings)
       ? undefined
       : parseLogin(query, event.headers.authorization)({ tokenEndpointUrl: endpoint, scope: scopeOf(cluster.name) })
+  }
+  const isOfRegistry = query.role === registryRole
+  if (isOfRegistry && type !== librdkafkaType)
+    throw refused(
+      'role',
+      `\`${registryRole}\` is for \`accept: ${librdkafkaType}\`; other files have it beside the client's own`,
+    )
+  /** @throws SwitchboardError `invalid_intent` when its client cannot get tokens so */
+  const registrySourceFor = ({ cluster, schemaRegistry }: ConnectionSettings): TokenSource | undefined => {
+    if (schemaRegistry?.logicalCluster === undefined) return undefined
+    const login = parseLogin(query, event.headers.authorization)
+    const source = login({ tokenEndpointUrl: endpoint, scope: scopeOf(cluster.name) })
+    if (source.kind === 'client_credentials') return source
+    throw refused('auth', 'clients of schema registries get tokens by `client_credentials` alone: a request with Basic')
+  }
   const variantOf = (source: TokenSource | undefined): string =>
     JSON.stringify([
       type,
@@ -165,15 +200,24 @@ export const parseClientForm = (parts: ClientFormParts): ClientForm | undefined 
     contentType: type === javaType ? `${javaType}; charset=iso-8859-1` : type,
     family: type === javaType ? 'java' : 'librdkafka',
     select: (all) => {
-      const settings = selectRole(selectCluster(all, query.cluster), query.role)
+      const cluster = selectCluster(all, query.cluster)
+      if (isOfRegistry) {
+        const settings = selectRegistry(cluster)
+        return { settings, variant: variantOf(registrySourceFor(settings)) }
+      }
+      const { schemaRegistry, ...rest } = selectRole(cluster, query.role)
+      // librdkafka refuses names that are not its own, and these are those of another client
+      const settings = type === javaType && schemaRegistry !== undefined ? { ...rest, schemaRegistry } : rest
       return { settings, variant: variantOf(sourceFor(settings)) }
     },
-    render: (settings, stored) => {
+    render: (settings, stored, registryUser) => {
+      if (isOfRegistry && settings.schemaRegistry !== undefined)
+        return JSON.stringify(renderRegistryClient(settings.schemaRegistry, registrySourceFor(settings), registryUser))
       const login = stored ?? sourceFor(settings)
+      if (type === librdkafkaType && (login !== undefined || hasTokensOfAws(settings)))
+        return JSON.stringify(renderLibrdkafka(settings, login))
       if (login === undefined) throw new Error(`there is no credential for \`${settings.cluster.name}\``)
-      return type === javaType
-        ? renderJavaProperties(settings, login)
-        : JSON.stringify(renderLibrdkafka(settings, login))
+      return renderJavaProperties(settings, login, registryUser)
     },
   }
 }

@@ -13,6 +13,8 @@ const resolveEnvSchema = z.object({
   SIGNING_KEY_SECRET_ARN: z.string().min(1),
   /** JSON: shared/domain/signing-key.ts */
   SIGNING_KEY_TIMES: z.string().min(1),
+  /** ARN of the role that principals are on MSK clusters by IAM; left out: the stack has none. */
+  MSK_ROLE_ARN: z.string().min(1).exactOptional(),
   DEVELOPMENT: z.enum(['true', 'false']),
 })
 

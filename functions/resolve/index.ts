@@ -1,13 +1,16 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
+import type { AssumeRoleCommandInput, STS } from '@aws-sdk/client-sts'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { createAssumeRole, createIamSessions } from '../../shared/clusters/msk/iam-session.ts'
 import { parseSigningKeyTimes } from '../../shared/domain/signing-key.ts'
 import { createAuthenticator } from '../../shared/identity/authenticator.ts'
 import { createIssuerKeys } from '../../shared/identity/issuer-keys.ts'
+import { createRegistrySecrets } from '../../shared/secrets/registry-secrets.ts'
 import { createSigningKeyCache } from '../../shared/secrets/signing-key-cache.ts'
 import { createSigningKeyStore } from '../../shared/secrets/signing-key-store.ts'
-import { createSlotSecretStores } from '../../shared/secrets/slot-secret-stores.ts'
+import { createSlotSecretReaders } from '../../shared/secrets/slot-secret-readers.ts'
 import { createAccessStore } from '../../shared/store/access-store.ts'
 import { createClientDigests, createClientStore } from '../../shared/store/client-store.ts'
 import { createCredentialStore } from '../../shared/store/credential-store.ts'
@@ -18,6 +21,8 @@ import { createQueue } from '../../shared/store/queue.ts'
 import { createTelemetry, metricNames } from '../../shared/telemetry.ts'
 import { parseResolveEnv } from './env.ts'
 import { createHandler } from './handler.ts'
+import { createMskLogins } from './msk-logins.ts'
+import { createRegistryLogins } from './registry-logins.ts'
 import { createResolve } from './resolve.ts'
 import { createRoutes } from './routes.ts'
 import { createServicegw } from './servicegw.ts'
@@ -46,6 +51,12 @@ const signingKeys = createSigningKeyCache(
   onStale,
   parseSigningKeyTimes(env.SIGNING_KEY_TIMES).readEverySeconds,
 )
+// a stack that has nothing on MSK never loads it
+let sts: STS | undefined
+const assumeRole = async (input: AssumeRoleCommandInput) => {
+  sts ??= new (await import('@aws-sdk/client-sts')).STS(client)
+  return sts.assumeRole(input)
+}
 const leases = createLeaseStore(dynamo, env.LEASES_TABLE, env.CREDENTIALS_TABLE)
 const queue = createQueue(new SQSClient(client), env.QUEUE_URL)
 const issuing = {
@@ -54,7 +65,7 @@ const issuing = {
   leases,
   storedCredentials: createStoredCredentials({
     credentials: createCredentialStore(dynamo, env.CREDENTIALS_TABLE),
-    secretsOf: createSlotSecretStores(secrets, env.STACK_NAME),
+    secretsOf: createSlotSecretReaders(secrets, env.STACK_NAME),
     queue,
     telemetry,
   }),
@@ -77,7 +88,16 @@ const routes = createRoutes({
     ownIssuer: env.ISSUER_URL,
     clock,
   }),
-  resolve: createResolve({ ...issuing, random: Math.random }),
+  resolve: createResolve({
+    ...issuing,
+    mskLogins: createMskLogins({
+      sessions: createIamSessions(createAssumeRole(assumeRole, clock)),
+      role: env.MSK_ROLE_ARN,
+      telemetry,
+    }),
+    registryLogins: createRegistryLogins(createRegistrySecrets(secrets, clock), telemetry),
+    random: Math.random,
+  }),
   issueToken: createIssueToken(issuing),
   servicegw: createServicegw(issuing),
   telemetry,

@@ -1,21 +1,23 @@
 import { hash } from 'node:crypto'
 import { requiredAccess } from '../../shared/domain/access.ts'
 import { canonicalJson } from '../../shared/domain/canonical-json.ts'
-import type { Cluster } from '../../shared/domain/cluster.ts'
-import { type Decision, decide } from '../../shared/domain/decide.ts'
+import { type Cluster, type CredentialKind, isStored } from '../../shared/domain/cluster.ts'
+import { type ConnectionDecision, type Decision, decide } from '../../shared/domain/decide.ts'
 import { maximumRoutesOfPattern } from '../../shared/domain/directory.ts'
 import { SwitchboardError } from '../../shared/domain/errors.ts'
 import { type Intent, intentKey } from '../../shared/domain/intent.ts'
 import type { LeaseSlots } from '../../shared/domain/lease-slots.ts'
 import { type Principal, slotUser } from '../../shared/domain/principal.ts'
-import { inDialect, type StoredLogin } from '../../shared/http/client-file.ts'
+import { inDialect, type RegistryUser, type StoredLogin } from '../../shared/http/client-file.ts'
 import {
   type AnswerCredential,
   type ConnectionSettings,
+  type RegistrySettings,
   type ResolveAnswer,
   renderConnection,
-  scramMechanism,
+  storedMechanisms,
 } from '../../shared/http/connection.ts'
+import type { RegistrySecret } from '../../shared/secrets/registry-secrets.ts'
 import type { SigningKeys } from '../../shared/secrets/signing-key-store.ts'
 import type { SlotCheck } from '../../shared/store/credential-store.ts'
 import type { DirectorySnapshot } from '../../shared/store/directory-cache.ts'
@@ -23,6 +25,8 @@ import { type Lease, type LeaseStore, leaseId } from '../../shared/store/lease-s
 import { verdict } from './audit.ts'
 import type { ClientForm } from './client-form.ts'
 import { mintKafkaToken } from './mint-kafka-token.ts'
+import type { MskLogins } from './msk-logins.ts'
+import type { RegistryLogins } from './registry-logins.ts'
 import { accessDenied, createRequireAccess, type RequireAccessDeps } from './require-access.ts'
 import {
   leaseSlotsOf,
@@ -57,6 +61,8 @@ export type Resolved = { readonly etag: string; readonly lease: ResolveAnswer['l
       readonly outcome: 'rendered'
       readonly settings: ConnectionSettings
       readonly login: StoredLogin | undefined
+      /** Of its schema registry, where that takes a password. */
+      readonly registryLogin: RegistryUser | undefined
     }
   | { readonly outcome: 'unchanged' }
 )
@@ -66,6 +72,8 @@ export type ResolveDeps = RequireAccessDeps & {
   readonly leases: Pick<LeaseStore, 'create' | 'read' | 'renew' | 'renewUnchanged'>
   readonly storedCredentials: StoredCredentials
   readonly signingKeys: () => Promise<SigningKeys>
+  readonly mskLogins: MskLogins
+  readonly registryLogins: RegistryLogins
   readonly clock: () => Date
   /** 0 to 1. */
   readonly random: () => number
@@ -82,6 +90,10 @@ const slotAttempts = 3
 /** RFC 9110 8.8.3; of the decision and its settings, never of tokens or times. */
 const etagOf = (representation: unknown): string =>
   `"${hash('sha256', canonicalJson(representation), 'base64url').slice(0, 22)}"`
+
+/** Another version is another password, of which an ETag says nothing more. */
+const versionsOf = (registries: ReadonlyMap<string, RegistrySecret>): Readonly<Record<string, string>> =>
+  Object.fromEntries([...registries].map(([cluster, { versionId }]) => [cluster, versionId]))
 
 /** Absent, ended, released and somebody else's look the same. */
 export const noSuchLease = (): SwitchboardError =>
@@ -107,6 +119,11 @@ export const refusal = (decision: Extract<Decision, { outcome: 'deny' }>): Switc
         reason,
         errors: [{ pointer: decision.pointer, detail: 'no profile of that name for this role' }],
       })
+    case 'no_session_policy':
+      return new SwitchboardError('invalid_intent', {
+        reason: `${reason}: ${decision.detail}`,
+        detail: `${decision.detail}; ask for fewer channels at a time, or by wider patterns`,
+      })
     case 'pattern_split':
       return new SwitchboardError('invalid_intent', {
         reason,
@@ -124,6 +141,8 @@ export const refusal = (decision: Extract<Decision, { outcome: 'deny' }>): Switc
       })
     case 'cluster_quarantined':
     case 'no_listener_found':
+    case 'no_identity_pool':
+    case 'no_service_account':
       return new SwitchboardError('unavailable', { reason, retryAfterSeconds: 60 })
     case 'principal_denied':
     case 'denied_on_cluster':
@@ -141,10 +160,14 @@ export const referenceInFile = (cluster: string): SwitchboardError =>
     detail: `the cluster \`${cluster}\` hands out where a password is and not the password, which no file can say; ask for JSON and read the secret, or use \`switchboard resolve\` or \`exec\`, which read it with AWS rights of yours`,
   })
 
-type StoredCredential = Exclude<AnswerCredential, { kind: 'jwt' }>
+/** A token of MSK lasts for minutes and comes from nowhere but resolve: no stock client could get its next one. */
+const kindsOfFiles: readonly CredentialKind[] = ['jwt', 'workload', 'scram', 'api-key']
+
+type StoredCredential = Exclude<AnswerCredential, { kind: 'jwt' | 'msk-iam' | 'workload' }>
 
 export const createResolve = (deps: ResolveDeps): Resolve => {
-  const { issuerUrl, leases, storedCredentials, signingKeys, telemetry, clock, random } = deps
+  const { issuerUrl, leases, storedCredentials, signingKeys, mskLogins, registryLogins, telemetry, clock, random } =
+    deps
   const requireAccess = createRequireAccess(deps)
   /** Lease -> end of its credential, in ms: a hint that saves a request, never a decision. */
   const credentialEnds = new Map<string, number>()
@@ -189,7 +212,8 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
   return async (principal, intent, snapshot, request) => {
     const now = clock()
     const { directory, denied, revision } = snapshot
-    const decision = decide(principal, intent, { directory, denied, now, jitter: random() })
+    const kinds = request.form === undefined ? undefined : kindsOfFiles
+    const decision = decide(principal, intent, { directory, denied, now, jitter: random(), kinds })
     const id = intent.lease ?? leaseId(principal.name, intent.client.instance, intentKey(intent))
     telemetry.audit({
       event: 'decision',
@@ -207,7 +231,7 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
     const canonical = connections.map((connection) => renderConnection(connection, principal, intent))
     const selected = request.form?.select(canonical)
     const references = connections.flatMap(({ cluster, path }) =>
-      path.kind === 'scram' && cluster.credential === 'reference' ? [cluster.name] : [],
+      isStored(path.kind) && cluster.credential === 'reference' ? [cluster.name] : [],
     )
     const chosen = selected?.settings.cluster.name
     if (chosen !== undefined && references.includes(chosen)) throw referenceInFile(chosen)
@@ -217,21 +241,29 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
     // a file holds no credential that could end
     const credentialLivesUntil = selected === undefined ? times.refreshAfter : new Date(0)
     const renewed = { expiresAt: times.expiresAt, credentialLivesUntil }
-    const hasTokens = connections.some(({ path }) => path.kind === 'jwt')
+    const withRegistry = connections.filter(
+      ({ cluster }) => selected === undefined || (selected.settings.schemaRegistry && cluster.name === chosen),
+    )
+    const hasRegistryTokens = withRegistry.some(({ schemas }) => schemas?.registry.kind === 'jwt')
+    const hasTokens = hasRegistryTokens || connections.some(({ path }) => path.kind === 'jwt')
+    const hasNoTokens =
+      !hasRegistryTokens && connections.every(({ path: { kind } }) => isStored(kind) || kind === 'workload')
 
     const ready = async (held: LeaseSlots | undefined): Promise<readonly SlotOffer[]> => {
-      const access = connections.map((connection) => {
+      // IAM lets in who has a session, and asks no ACL
+      const withAcls = connections.filter(({ path }) => path.kind !== 'msk-iam')
+      const access = withAcls.map((connection) => {
         const needed = requiredAccess(directory, principal, connection)
         const { name: cluster } = connection.cluster
         const key = JSON.stringify(needed)
         return requireAccess({ cluster, principal, revision, policy: directory.hash, needed, key }, now)
       })
       const offers = connections
-        .filter(({ path }) => path.kind === 'scram')
-        .map(({ cluster }) => {
+        .flatMap(({ cluster, path: { kind } }) => (isStored(kind) ? [{ cluster, kind }] : []))
+        .map(({ cluster, kind }) => {
           const { name } = cluster
-          const question = { cluster, principal: principal.name, held: held?.[name] ?? [], moved: intent.moved[name] }
-          return storedCredentials.offer(question, now)
+          const slots = { held: held?.[name] ?? [], moved: intent.moved[name] }
+          return storedCredentials.offer({ cluster, kind, principal: principal.name, ...slots }, now)
         })
       // what is missing is asked for all at once, and not one after the other by a caller that comes back each time
       await Promise.allSettled([...access, ...offers])
@@ -239,26 +271,33 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
       return Promise.all(offers)
     }
 
-    const isStored = connections.some(({ path }) => path.kind === 'scram')
+    const hasStored = connections.some(({ path }) => isStored(path.kind))
 
     const handOut = async (offer: SlotOffer): Promise<StoredCredential> => {
       const { slot } = offer.newest
       if (references.includes(offer.cluster)) {
         const { arn, versionId } = await storedCredentials.referenceOf(offer)
+        if (offer.kind === 'api-key')
+          return { kind: 'reference', mechanism: storedMechanisms[offer.kind], arn, versionId, slot }
         const username = slotUser(directory.kafkaUserPrefix, principal.name, slot)
-        return { kind: 'reference', mechanism: scramMechanism, arn, versionId, username, slot }
+        return { kind: 'reference', mechanism: storedMechanisms[offer.kind], arn, versionId, username, slot }
       }
       const { username, password } = await storedCredentials.secretOf(offer)
-      return { kind: 'scram', mechanism: scramMechanism, username, password, slot }
+      const login = { username, password, slot }
+      return offer.kind === 'api-key'
+        ? { kind: offer.kind, mechanism: storedMechanisms[offer.kind], ...login }
+        : { kind: offer.kind, mechanism: storedMechanisms[offer.kind], ...login }
     }
 
     const attempt = async (): Promise<Resolved | Stale> => {
-      const held = isStored && intent.lease !== undefined ? await leases.read(principal.name, id, now) : undefined
-      if (isStored && intent.lease !== undefined && held === undefined) throw noSuchLease()
+      const held = hasStored && intent.lease !== undefined ? await leases.read(principal.name, id, now) : undefined
+      if (hasStored && intent.lease !== undefined && held === undefined) throw noSuchLease()
       const offers = await ready(held?.slots)
       const checks = slotChecksOf(offers)
-      const slots = isStored ? leaseSlotsOf(offers) : undefined
-      const etag = etagOf(isStored ? [representation, newestOf(offers), references] : representation)
+      const slots = hasStored ? leaseSlotsOf(offers) : undefined
+      const registries = await registryLogins(withRegistry, { principal: principal.name, lease: id, request })
+      const said = hasStored ? [representation, newestOf(offers), references] : representation
+      const etag = etagOf(registries.size === 0 ? said : [said, versionsOf(registries)])
       const active = hasTokens ? (await signingKeys()).active : undefined
 
       if (
@@ -269,6 +308,13 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
       )
         return { outcome: 'unchanged', etag, lease: told }
 
+      const mskTokens = await mskLogins(connections, {
+        principal: principal.name,
+        lease: id,
+        request,
+        now,
+        until: times.expiresAt,
+      })
       const logins = new Map(
         await Promise.all(offers.map(async (offer) => [offer.cluster, await handOut(offer)] as const)),
       )
@@ -285,7 +331,7 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
           etag,
           issuedAt: now,
           expiresAt: times.expiresAt,
-          credentialExpiresAt: hasTokens ? times.expiresAt : 'never',
+          credentialExpiresAt: hasNoTokens ? 'never' : times.expiresAt,
           slots,
         },
         directory.leasesPerPrincipal,
@@ -304,6 +350,18 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
           cluster,
           ...newest,
         })
+      for (const { cluster, schemas } of withRegistry)
+        if (schemas !== undefined)
+          telemetry.audit({
+            event: 'credential',
+            requestId: request.id,
+            tokenHash: request.tokenHash,
+            outcome: 'allow',
+            principal: principal.name,
+            lease: id,
+            cluster: cluster.name,
+            registry: schemas.registry.url,
+          })
 
       if (selected !== undefined) {
         const { settings } = selected
@@ -313,15 +371,14 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
           etag,
           lease: told,
           settings,
-          login: stored?.kind === 'scram' ? stored : undefined,
+          login: stored === undefined || stored.kind === 'reference' ? undefined : stored,
+          registryLogin: registries.get(settings.cluster.name),
         }
       }
-      const credentialOf = (cluster: Cluster): AnswerCredential => {
-        const login = logins.get(cluster.name)
-        if (login !== undefined) return login
+      const ownToken = (cluster: Cluster) => {
         if (active === undefined) throw new Error(`there is no credential for \`${cluster.name}\``)
         return {
-          kind: 'jwt',
+          kind: 'jwt' as const,
           expiresAt: told.expiresAt,
           token: mintKafkaToken(active, {
             issuerUrl,
@@ -334,12 +391,35 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
           }),
         }
       }
+      const credentialOf = ({ cluster, path }: ConnectionDecision): AnswerCredential => {
+        if (path.kind === 'workload') return { kind: path.kind }
+        const login = logins.get(cluster.name)
+        if (login !== undefined) return login
+        const token = mskTokens.get(cluster.name)
+        return token === undefined ? ownToken(cluster) : { kind: 'msk-iam', expiresAt: told.expiresAt, token }
+      }
+      const registryOf = (cluster: Cluster, settings: RegistrySettings, credential: AnswerCredential) => {
+        const login = registries.get(cluster.name)
+        if (login !== undefined)
+          return {
+            ...settings,
+            credential: { kind: 'basic' as const, username: login.username, password: login.password },
+          }
+        // a registry of Confluent Cloud takes what its cluster takes
+        return { ...settings, credential: credential.kind === 'jwt' ? credential : ownToken(cluster) }
+      }
       const answer: ResolveAnswer = {
         lease: told,
-        connections: connections.map(({ cluster }, at) => ({
-          ...(settings[at] as ConnectionSettings),
-          credential: credentialOf(cluster),
-        })),
+        connections: connections.map((connection, at) => {
+          const { cluster } = connection
+          const { schemaRegistry, ...rest } = settings[at] as ConnectionSettings
+          const credential = credentialOf(connection)
+          return {
+            ...rest,
+            credential,
+            ...(schemaRegistry && { schemaRegistry: registryOf(cluster, schemaRegistry, credential) }),
+          }
+        }),
         directory: directory.hash,
       }
       return { outcome: 'answered', etag, lease: told, answer }

@@ -66,7 +66,7 @@ const renderBody = (
 ): { readonly type: string; readonly body: string } | undefined => {
   if (resolved.outcome === 'answered') return { type: jsonType, body: JSON.stringify(resolved.answer) }
   if (resolved.outcome === 'unchanged' || form === undefined) return undefined
-  return { type: form.contentType, body: form.render(resolved.settings, resolved.login) }
+  return { type: form.contentType, body: form.render(resolved.settings, resolved.login, resolved.registryLogin) }
 }
 
 /** A 304 and a file say nothing of the lease, so it is in the headers of every answer. */

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import { requiredAccess } from '../../shared/domain/access.ts'
 import { canonicalJson } from '../../shared/domain/canonical-json.ts'
-import type { Cluster } from '../../shared/domain/cluster.ts'
+import type { CredentialKind } from '../../shared/domain/cluster.ts'
+import { type Cluster, isStored, type StoredKind } from '../../shared/domain/cluster.ts'
 import { type ConnectionDecision, decide } from '../../shared/domain/decide.ts'
 import type { Directory } from '../../shared/domain/directory.ts'
 import { type FieldError, SwitchboardError } from '../../shared/domain/errors.ts'
@@ -95,6 +96,9 @@ const atParameters = (error: unknown): unknown => {
   return new SwitchboardError('invalid_intent', { detail, reason, errors: said, cause: error })
 }
 
+/** Its clients run with what the answer has names for. */
+const kinds: readonly CredentialKind[] = ['jwt', 'scram', 'api-key']
+
 /** A grant that ends takes the lease with it; nothing else ends it. */
 const endOf = ({ admissions }: ConnectionDecision): End =>
   admissions.reduce<End>(
@@ -137,19 +141,23 @@ export const createServicegw = (deps: ServicegwDeps): Servicegw => {
   const keepWithSlot = async (
     lease: Lease,
     cluster: Cluster,
+    kind: StoredKind,
     maximum: number,
   ): Promise<{ readonly offer: SlotOffer; readonly isNew: boolean }> => {
     const { principal, id, issuedAt: now } = lease
     const { name } = cluster
     for (let left = slotAttempts; left > 0; left--) {
-      const fresh = await storedCredentials.offer({ cluster, principal, held: [], moved: undefined }, now)
+      const fresh = await storedCredentials.offer({ cluster, kind, principal, held: [], moved: undefined }, now)
       const { slot } = fresh.newest
       const hasMoved = now.getTime() - fresh.credential.slots[slot].since.getTime() >= moveTakesMs
       const record = JSON.stringify([lease.etag, lease.directory, fresh.newest, hasMoved])
       if (isKept(id, record, now)) return { offer: fresh, isNew: false }
       const before = await leases.read(principal, id, now)
       const held = before?.slots?.[name] ?? []
-      const offer = await storedCredentials.offer({ cluster, principal, held, moved: hasMoved ? slot : undefined }, now)
+      const offer = await storedCredentials.offer(
+        { cluster, kind, principal, held, moved: hasMoved ? slot : undefined },
+        now,
+      )
       const slots = leaseSlotsOf([offer])
       const named = { ...lease, slots, etag: tagOf(JSON.stringify([lease.etag, slots])) }
       if ((await keep(named, record, maximum, slotChecksOf([offer]), before)) === 'kept') return { offer, isNew: true }
@@ -166,7 +174,7 @@ export const createServicegw = (deps: ServicegwDeps): Servicegw => {
     request: ServicegwRequest,
     now: Date,
   ): ConnectionDecision => {
-    const decision = decide(principal, intent, { directory, denied, now, jitter: 0.5 })
+    const decision = decide(principal, intent, { directory, denied, now, jitter: 0.5, kinds })
     telemetry.audit({
       event: 'decision',
       requestId: request.id,
@@ -220,11 +228,12 @@ export const createServicegw = (deps: ServicegwDeps): Servicegw => {
     })
     const maximum = directory.leasesPerPrincipal
 
-    if (connection.path.kind === 'scram') {
+    const { kind } = connection.path
+    if (isStored(kind)) {
       if (connection.cluster.credential === 'reference') throw referenceInFile(cluster)
       // nothing that is stored is made from a secret
-      const lease = leaseWith(tagOf(bodyWith({ kind: 'scram', username: '', password: '' })))
-      const { offer, isNew } = await keepWithSlot(lease, connection.cluster, maximum)
+      const lease = leaseWith(tagOf(bodyWith({ kind, username: '', password: '' })))
+      const { offer, isNew } = await keepWithSlot(lease, connection.cluster, kind, maximum)
       const login = await storedCredentials.secretOf(offer)
       if (isNew)
         telemetry.audit({

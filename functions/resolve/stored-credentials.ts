@@ -1,4 +1,4 @@
-import type { Cluster, Provider } from '../../shared/domain/cluster.ts'
+import type { Cluster, Provider, StoredKind } from '../../shared/domain/cluster.ts'
 import { SwitchboardError } from '../../shared/domain/errors.ts'
 import { type ChosenSlot, chooseSlots, type HeldSlot, type LeaseSlots } from '../../shared/domain/lease-slots.ts'
 import { rotationContext } from '../../shared/domain/provider-clock.ts'
@@ -11,6 +11,7 @@ import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
 
 export type SlotQuestion = {
   readonly cluster: Cluster
+  readonly kind: StoredKind
   readonly principal: string
   /** What the lease named until now; nothing for a new one. */
   readonly held: readonly HeldSlot[]
@@ -21,6 +22,7 @@ export type SlotQuestion = {
 export type SlotOffer = {
   readonly cluster: string
   readonly provider: Provider
+  readonly kind: StoredKind
   readonly credential: Credential
   readonly chosen: readonly ChosenSlot[]
   readonly newest: HeldSlot
@@ -134,14 +136,14 @@ export const createStoredCredentials = ({
   }
 
   return {
-    offer: async ({ cluster, principal, held, moved }, now) => {
+    offer: async ({ cluster, kind, principal, held, moved }, now) => {
       const { name } = cluster
       const credential = await read(name, principal, now)
       const chosen = credential === undefined ? [] : chooseSlots(credential, held, moved)
       const newest = chosen.at(-1)
       if (credential !== undefined && newest !== undefined) {
         const { slot, generation } = newest
-        return { cluster: name, provider: cluster.provider, credential, chosen, newest: { slot, generation } }
+        return { cluster: name, provider: cluster.provider, kind, credential, chosen, newest: { slot, generation } }
       }
       const wanted = newCredential(principal, name)
       // the worker decides whether it may be: what is known here of who was revoked may be seconds old
@@ -172,7 +174,7 @@ export const createStoredCredentials = ({
         )
       const { username, password } = saved
       makeRoom(secrets, maximumSecrets)
-      const login: StoredLogin = { kind: 'scram', username, password }
+      const login: StoredLogin = { kind: offer.kind, username, password }
       secrets.set(key, login)
       return login
     },

@@ -3,7 +3,7 @@ import type { QuotaAdmin } from '../../shared/clusters/kafka/quota-admin.ts'
 import { type Acl, compareAccess, computeAccess, mergeAccess } from '../../shared/domain/access.ts'
 import type { Cluster } from '../../shared/domain/cluster.ts'
 import { computeQuota } from '../../shared/domain/granted-quota.ts'
-import { type PrincipalUser, principalUsers } from '../../shared/domain/kafka-users.ts'
+import { mergeUsers, type PrincipalUser, principalUsers } from '../../shared/domain/kafka-users.ts'
 import { isUnlimited, mergeQuota, type Quota } from '../../shared/domain/quota.ts'
 import { isRevokedOn } from '../../shared/domain/revocation.ts'
 import type { AccessRequest, AccessStore } from '../../shared/store/access-store.ts'
@@ -89,19 +89,29 @@ export const createApplyAccess = ({
       const topics = await admin.listTopics()
       const prefix = all.findLast(() => true)?.kafkaUserPrefix ?? ''
       // how the policy in force and the next one let a client log in: both must work
-      const auth = all.flatMap((directory) => directory.clusters.get(clusterName)?.auth ?? [])
+      const settings = all.flatMap((directory) => directory.clusters.get(clusterName) ?? [])
       const wanted = known.map(([principal, applied, stored]): Wanted => {
         const { labels = {}, asked } = applied ?? {}
         const subject = { name: principal, labels }
-        const acls = isRevokedOn(denied, principal, clusterName)
-          ? []
-          : mergeAccess(all.map((directory) => computeAccess(directory, clusterName, subject, topics, now)))
+        const users = mergeUsers(settings.map((each) => principalUsers(each, prefix, principal, stored?.credential)))
+        // what nobody has is not there, and is made when there is somebody
+        const isNobody = users.length === 0
+        const acls =
+          isNobody || isRevokedOn(denied, principal, clusterName)
+            ? []
+            : mergeAccess(all.map((directory) => computeAccess(directory, clusterName, subject, topics, now)))
         const quota =
           acls.length === 0
             ? {}
             : mergeQuota(all.map((directory) => computeQuota(directory, clusterName, subject, now)))
-        const users = principalUsers({ auth }, prefix, principal, stored?.credential)
-        return { principal, users, acls, quota, wasLimited: applied?.quota !== undefined, asked }
+        return {
+          principal,
+          users,
+          acls,
+          quota,
+          wasLimited: applied?.quota !== undefined,
+          asked,
+        }
       })
       const present = await admin.describe(wanted.flatMap(({ users }) => users.map(({ user }) => user)))
       const add: UserAcl[] = []

@@ -19,6 +19,8 @@ const rotateEnvSchema = z.object({
   SIGNING_KEY_TIMES: z.string().min(1),
   /** Where brokers read the keys. */
   ISSUER_URL: z.url(),
+  /** Where Confluent Cloud is told to read them again. */
+  CONFLUENT_URL: z.url(),
 })
 
 /** What the rotate function is told by its deployment; `infra` must set every one of them. */

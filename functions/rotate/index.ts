@@ -5,20 +5,27 @@ import { KafkaClient } from '@aws-sdk/client-kafka'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { createConfluentBackend } from '../../shared/clusters/confluent/api-key-backend.ts'
+import { createManagementApi } from '../../shared/clusters/confluent/management-api.ts'
+import { type ConfluentSlotKeys, createConfluentSlotKeys } from '../../shared/clusters/confluent/slot-keys.ts'
+import type { CredentialBackend } from '../../shared/clusters/credential-backend.ts'
 import { createAclAdmin } from '../../shared/clusters/kafka/acl-admin.ts'
 import { createQuotaAdmin } from '../../shared/clusters/kafka/quota-admin.ts'
 import { createKafkaScramBackend } from '../../shared/clusters/kafka/scram-backend.ts'
-import { tryLogins } from '../../shared/clusters/kafka/scram-login.ts'
+import { tryLogins } from '../../shared/clusters/kafka/try-logins.ts'
 import { createMskScramBackend } from '../../shared/clusters/msk/scram-backend.ts'
-import type { ScramBackend } from '../../shared/clusters/scram-backend.ts'
-import type { AdminCredential, Cluster } from '../../shared/domain/cluster.ts'
+import type { AdminCredential, Cluster, ConfluentCluster } from '../../shared/domain/cluster.ts'
 import { slotOfUser } from '../../shared/domain/principal.ts'
 import { secretWritesPerSecond } from '../../shared/domain/provider-clock.ts'
 import { parseSigningKeyTimes } from '../../shared/domain/signing-key.ts'
+import type { SlotPlace } from '../../shared/domain/slot-place.ts'
 import { readAdminSecret } from '../../shared/secrets/admin-secret.ts'
+import { readConfluentKey } from '../../shared/secrets/confluent-key.ts'
+import { createConfluentSlotSecrets } from '../../shared/secrets/confluent-slot-secrets.ts'
+import { createMskSlotSecrets } from '../../shared/secrets/msk-slot-secrets.ts'
 import { createPublishedKeys } from '../../shared/secrets/published-keys.ts'
 import { createSigningKeyStore } from '../../shared/secrets/signing-key-store.ts'
-import { createSlotSecretStores } from '../../shared/secrets/slot-secret-stores.ts'
+import { createSlotSecrets, type SlotSecretStore } from '../../shared/secrets/slot-secrets.ts'
 import { createAccessStore } from '../../shared/store/access-store.ts'
 import { createCredentialStore } from '../../shared/store/credential-store.ts'
 import { createDirectoryStore } from '../../shared/store/directory-store.ts'
@@ -36,6 +43,7 @@ import { createRevokeAccess } from './revoke-access.ts'
 import { createRotateCredentials } from './rotate-credential.ts'
 import { createRotateSigningKeys } from './rotate-signing-keys.ts'
 import { createSweep } from './sweep.ts'
+import { createTellConfluent } from './tell-confluent.ts'
 
 const env = parseRotateEnv(process.env)
 const clock = () => new Date()
@@ -75,21 +83,57 @@ const applyAccess = createApplyAccess({
   clock,
 })
 
-const secretsOf = createSlotSecretStores(secrets, env.STACK_NAME, env.SLOT_SECRETS_KEY_ARN)
+const kafkaSecrets = createSlotSecrets(secrets, env.STACK_NAME, env.SLOT_SECRETS_KEY_ARN)
+const mskSecrets = createMskSlotSecrets(secrets, env.STACK_NAME, env.SLOT_SECRETS_KEY_ARN)
 
-const openBackend = async (cluster: Cluster, prefix: string): Promise<ScramBackend> => {
-  if (cluster.provider === 'kafka') return createKafkaScramBackend(cluster, await adminOf(cluster))
-  return createMskScramBackend({
-    kafka: msk,
-    clusterArn: cluster.arn,
-    stack: env.STACK_NAME,
-    slotOf: (user) => {
-      const found = slotOfUser(prefix, user)
-      return found && { cluster: cluster.name, ...found }
-    },
-    secretArnOf: async ({ principal, slot }) => (await secretsOf('msk').locate(cluster.name, principal, slot))?.arn,
-    verify: (users) => tryLogins(cluster, users),
-  })
+const openConfluent = async ({ name, cloudSecret }: ConfluentCluster) => {
+  if (cloudSecret === undefined)
+    throw new Error(`the cluster \`${name}\` has no \`cloudKey\`; nobody can make API keys`)
+  const key = await readConfluentKey(secrets, cloudSecret)
+  // who is told to come back later leaves it to the next sweep
+  return createManagementApi({ fetch, url: env.CONFLUENT_URL, key, wait: delay, mostTries: 1 })
+}
+
+const slotKeysOf = (cluster: ConfluentCluster): ConfluentSlotKeys => {
+  let api: ReturnType<typeof openConfluent> | undefined
+  return createConfluentSlotKeys(cluster, env.STACK_NAME, () => (api ??= openConfluent(cluster)))
+}
+
+const secretsOf = (cluster: Cluster): SlotSecretStore => {
+  switch (cluster.provider) {
+    case 'kafka':
+      return kafkaSecrets
+    case 'msk':
+      return mskSecrets
+    case 'confluent':
+      return createConfluentSlotSecrets(secrets, env.STACK_NAME, env.SLOT_SECRETS_KEY_ARN, slotKeysOf(cluster))
+  }
+}
+
+const openBackend = async (cluster: Cluster, prefix: string): Promise<CredentialBackend> => {
+  const slotOf = (user: string): SlotPlace | undefined => {
+    const found = slotOfUser(prefix, user)
+    return found && { cluster: cluster.name, ...found }
+  }
+  switch (cluster.provider) {
+    case 'kafka':
+      return createKafkaScramBackend(cluster, await adminOf(cluster))
+    case 'msk':
+      return createMskScramBackend({
+        kafka: msk,
+        clusterArn: cluster.arn,
+        stack: env.STACK_NAME,
+        slotOf,
+        secretArnOf: async ({ principal, slot }) => (await mskSecrets.locate(cluster.name, principal, slot))?.arn,
+        verify: (users) => tryLogins(cluster, users, 'SCRAM-SHA-512'),
+      })
+    case 'confluent':
+      return createConfluentBackend({
+        keys: slotKeysOf(cluster),
+        slotOf,
+        verify: (users) => tryLogins(cluster, users, 'PLAIN'),
+      })
+  }
 }
 
 const inForce = createInForce(directories)
@@ -124,6 +168,13 @@ export const handler = createHandler({
     credentials,
     keys: createSigningKeyStore(secrets, env.SIGNING_KEY_SECRET_ARN),
     published: createPublishedKeys(env.ISSUER_URL, fetch),
+    tellReaders: createTellConfluent({
+      inForce,
+      readKey: (id) => readConfluentKey(secrets, id),
+      url: env.CONFLUENT_URL,
+      fetch,
+      wait: delay,
+    }),
     queue,
     times,
     telemetry,

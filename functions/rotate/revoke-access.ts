@@ -36,7 +36,7 @@ export const createRevokeAccess =
     const prefix = directories.at(-1)?.kafkaUserPrefix ?? ''
     const admin = await openAdmin(cluster)
     try {
-      const removed = await admin.removeAll(revoked.flatMap((principal) => possibleUsers(prefix, principal)))
+      const removed = await admin.removeAll(revoked.flatMap((principal) => possibleUsers(cluster, prefix, principal)))
       await admin.settled([], removed)
       const policies = directories.map(({ hash }) => hash)
       for (const principal of revoked)

@@ -1,5 +1,6 @@
-import type { BackendOutcome, Name, ScramBackend, ScramUser } from '../../shared/clusters/scram-backend.ts'
-import type { Cluster, Provider } from '../../shared/domain/cluster.ts'
+import type { BackendOutcome, BackendUser, CredentialBackend, Name } from '../../shared/clusters/credential-backend.ts'
+import type { Cluster } from '../../shared/domain/cluster.ts'
+import { CredentialError } from '../../shared/domain/credential-error.ts'
 import { credentialWish } from '../../shared/domain/credential-wish.ts'
 import type { FailureReason } from '../../shared/domain/failure-reason.ts'
 import { longestLeaseSeconds } from '../../shared/domain/longest-lease.ts'
@@ -22,7 +23,7 @@ import {
   succeed,
   type Work,
 } from '../../shared/domain/rotation.ts'
-import { SlotSecretError, type SlotSecretStore } from '../../shared/secrets/slot-secrets.ts'
+import type { SlotSecretStore } from '../../shared/secrets/slot-secrets.ts'
 import type { AccessStore } from '../../shared/store/access-store.ts'
 import type { CredentialStore } from '../../shared/store/credential-store.ts'
 import type { LeaseStore } from '../../shared/store/lease-store.ts'
@@ -45,9 +46,9 @@ export type RotateCredentialsDeps = {
   readonly access: Pick<AccessStore, 'read'>
   readonly credentials: Pick<CredentialStore, 'read' | 'write'>
   readonly leases: Pick<LeaseStore, 'slotHeldUntil'>
-  readonly secretsOf: (provider: Provider) => Pick<SlotSecretStore, 'recover' | 'ensure' | 'removeSlot'>
+  readonly secretsOf: (cluster: Cluster) => Pick<SlotSecretStore, 'recover' | 'ensure' | 'removeSlot'>
   /** `prefix`: what our Kafka users start with. */
-  readonly openBackend: (cluster: Cluster, prefix: string) => Promise<ScramBackend>
+  readonly openBackend: (cluster: Cluster, prefix: string) => Promise<CredentialBackend>
   readonly applyAccess: ApplyAccess
   /** Of writes of secrets. */
   readonly pace: Pace
@@ -89,11 +90,11 @@ const isReason = (result: Result): result is Exclude<Result, Outcome> =>
   typeof result !== 'string' && 'reason' in result
 
 const failureOf = (error: unknown): Exclude<Result, Outcome> => ({
-  reason: error instanceof SlotSecretError ? error.reason : 'unexpected',
+  reason: error instanceof CredentialError ? error.reason : 'unexpected',
   error,
 })
 
-const resultOf = (found: BackendOutcome<'done' | 'works' | 'refused' | 'unreachable'> | undefined): Result => {
+const resultOf = (found: BackendOutcome<'done' | 'lost' | 'works' | 'refused' | 'unreachable'> | undefined): Result => {
   if (found === undefined)
     return { reason: 'unexpected', error: new Error('the cluster did not say what became of it') }
   return found.outcome === 'failed' ? { reason: found.reason, error: found.error } : found.outcome
@@ -128,13 +129,13 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
       return
     }
     const prefix = directories.at(-1)?.kafkaUserPrefix ?? ''
-    const secrets = secretsOf(cluster.provider)
+    const secrets = secretsOf(cluster)
     const me = createId()
     const endsAt = clock().getTime() + runMs
     const errors: unknown[] = []
     /** Of this run: what was just saved need not be read to log in with it. */
-    const passwords = new Map<string, ScramUser>()
-    let backend: Promise<ScramBackend> | undefined
+    const passwords = new Map<string, BackendUser>()
+    let backend: Promise<CredentialBackend> | undefined
 
     const longestLeases = new Map<string, number>()
     const longestLeaseOf = (principal: string): number => {
@@ -296,12 +297,12 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
       return { next: { ...after, work: step, user: slotUser(prefix, held.principal, step.slot) } }
     }
 
-    const passwordOf = async ({ principal, credential, user, work }: Claimed): Promise<ScramUser | undefined> => {
+    const passwordOf = async ({ principal, credential, user, work }: Claimed): Promise<BackendUser | undefined> => {
       const known = passwords.get(user)
       if (known !== undefined) return known
-      const found = await secrets.recover(clusterName, principal, work.slot)
-      if (found?.generation !== credential.slots[work.slot].generation || found.username !== user) return undefined
-      return { name: user, password: found.password }
+      const found = await secrets.recover(clusterName, principal, work.slot, user)
+      if (found?.generation !== credential.slots[work.slot].generation) return undefined
+      return { name: user, username: found.username, password: found.password }
     }
 
     /** The passwords to tell the cluster; what has none has a result already. */
@@ -309,9 +310,9 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
       items: readonly Claimed[],
       results: Map<Claimed, Result>,
       find: (items: readonly Claimed[], find: (item: Claimed) => Promise<void>) => Promise<unknown>,
-      passwordFor: (item: Claimed) => Promise<ScramUser | undefined>,
-    ): Promise<readonly { readonly item: Claimed; readonly user: ScramUser }[]> => {
-      const users: { item: Claimed; user: ScramUser }[] = []
+      passwordFor: (item: Claimed) => Promise<BackendUser | undefined>,
+    ): Promise<readonly { readonly item: Claimed; readonly user: BackendUser }[]> => {
+      const users: { item: Claimed; user: BackendUser }[] = []
       await find(items, async (item) => {
         try {
           const user = await passwordFor(item)
@@ -324,7 +325,7 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
       return users
     }
 
-    const open = (): Promise<ScramBackend> => {
+    const open = (): Promise<CredentialBackend> => {
       backend ??= openBackend(cluster, prefix)
       return backend
     }
@@ -338,9 +339,10 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
         results,
         pace,
         async ({ credential, user, work }) => {
-          const { password } = await secrets.ensure(credential, work.slot, user)
-          passwords.set(user, { name: user, password })
-          return { name: user, password }
+          const { username, password } = await secrets.ensure(credential, work.slot, user)
+          const made = { name: user, username, password }
+          passwords.set(user, made)
+          return made
         },
       )
       return [...repaired, ...made]

@@ -1,3 +1,5 @@
+import { ConfluentError } from '../../shared/clusters/confluent/management-api.ts'
+import { CredentialError } from '../../shared/domain/credential-error.ts'
 import type { FailureReason } from '../../shared/domain/failure-reason.ts'
 import {
   type Credential,
@@ -34,6 +36,11 @@ export type RotateSigningKeysDeps = {
   readonly credentials: Pick<CredentialStore, 'read' | 'write'>
   readonly keys: Omit<SigningKeyStore, 'read'>
   readonly published: ReadPublishedKeys
+  /**
+   * Has those read the published keys again who would not do it by themselves in time.
+   * @returns ids of the keys that each of them has now: a copy of resolve that shows older ones may have answered it
+   */
+  readonly tellReaders: () => Promise<readonly ReadonlySet<string>[]>
   readonly queue: Pick<Queue, 'send'>
   readonly times: SigningKeyTimes
   readonly telemetry: Telemetry
@@ -52,7 +59,8 @@ export type RotateSigningKeys = {
   readonly run: () => Promise<void>
   /**
    * Replaces these keys: with its whole clock, so that nobody notices, or at once, for a key that somebody
-   * else may have. Then brokers refuse the new key once, and copies of resolve sign with the old one until they read.
+   * else may have. Then brokers refuse the new key once, and copies of resolve sign with the old one until they read. Asked
+   * for the same again when the issuer shows none of them, it has those told who keep a copy of the keys.
    */
   readonly replace: (kids: readonly string[], atOnce: boolean) => Promise<void>
 }
@@ -61,14 +69,19 @@ const { cluster, principal } = signingKeys
 /** More than a rotation has, so that only a fault reaches it; the next sweep goes on. */
 const maximumSteps = 12
 
-/** All that a step calls and that can fail is the secret: a JWKS that cannot be read fails none. */
+/** All that a step calls and that can fail is a secret or Confluent Cloud: a JWKS that cannot be read fails none. */
 const reasonOf = (error: unknown): FailureReason => {
+  if (error instanceof CredentialError) return error.reason
+  if (error instanceof ConfluentError) {
+    if (error.status === undefined || error.status === 429 || error.status >= 500) return 'cluster_unavailable'
+    return error.status === 401 || error.status === 403 ? 'cluster_denied' : 'cluster_failed'
+  }
   if (!(error instanceof Error) || !('$metadata' in error)) return 'unexpected'
   return /AccessDenied|Decryption/.test(error.name) ? 'secret_denied' : 'secret_unavailable'
 }
 
 export const createRotateSigningKeys = (deps: RotateSigningKeysDeps): RotateSigningKeys => {
-  const { credentials, keys, published, queue, times, telemetry, clock, createId } = deps
+  const { credentials, keys, published, tellReaders, queue, times, telemetry, clock, createId } = deps
 
   const dueAt = (credential: Credential, context: RotationContext): Date | undefined => {
     const step = nextStep(credential, context)
@@ -105,15 +118,19 @@ export const createRotateSigningKeys = (deps: RotateSigningKeysDeps): RotateSign
     return ring && keyOf(ring, slot, generation)
   }
 
-  const probe = async ({ slot }: Work, { generation, toldAt }: Slot): Promise<Outcome> => {
+  const probe = async ({ slot }: Work, { generation, state, toldAt }: Slot): Promise<Outcome> => {
     const key = await held(slot, generation)
     if (key === undefined) return 'lost'
     const kids = await published()
     const { propagationSeconds, skewSeconds } = signingKeyClock(times)
     // that one reader sees it says nothing of the others before the whole time is over
     const isSettled = clock().getTime() >= toldAt.getTime() + (propagationSeconds + skewSeconds) * 1000
-    if (kids === undefined || !isSettled) return 'unreachable'
-    return kids.has(key.kid) ? 'works' : 'refused'
+    if (!isSettled) return 'unreachable'
+    if (kids?.has(key.kid) === false) return 'refused'
+    // it does not sign before they know it
+    if (state === 'settling' && (await tellReaders()).some((read) => !read.has(key.kid)))
+      throw new CredentialError('cluster_unavailable', 'a reader of our keys has not read the next one')
+    return kids === undefined ? 'unreachable' : 'works'
   }
 
   const perform = async (credential: Credential, work: Work): Promise<Outcome> => {
@@ -216,6 +233,9 @@ export const createRotateSigningKeys = (deps: RotateSigningKeysDeps): RotateSign
     }
     await ensure()
     await run()
+    // as long as copies of resolve show an old key they may read that once more, and the message comes back
+    if (atOnce && (await tellReaders()).some((read) => kids.some((kid) => read.has(kid))))
+      throw new Error('a reader of our keys still has one that was replaced')
   }
 
   return { remind, ensure, run, replace }

@@ -3,15 +3,19 @@
 import { readFileSync } from 'node:fs'
 import { observeKafka } from '../../shared/inventory/kafka.ts'
 import { startSchemaRegistry } from '../schema-registry/registry.ts'
+import { createApiKeys } from './api-keys.ts'
 import { startConfluentControlPlane } from './control-plane.ts'
+import { createIdentities } from './identity.ts'
+import { admitPools } from './pool-admission.ts'
 import { type ConfluentProcessOptions, confluentIds, registrySubjects } from './process.ts'
 import { createRealKafka } from './real-kafka.ts'
+import { createRoleBindings } from './role-bindings.ts'
 
 const { CONFLUENT_OPTIONS_FILE = '' } = process.env
-const { port, registryPort, cluster, keys }: ConfluentProcessOptions = JSON.parse(
+const { port, registryPort, cluster, bootstrap, poolsFile, keysFile, keys }: ConfluentProcessOptions = JSON.parse(
   readFileSync(CONFLUENT_OPTIONS_FILE, 'utf8'),
 )
-const { name, inside, outside, admin } = cluster
+const { name, inside, admin } = cluster
 const kafka = createRealKafka(() =>
   observeKafka(`\`${name}\``, {
     clientId: 'simulated-confluent',
@@ -21,7 +25,14 @@ const kafka = createRealKafka(() =>
   }),
 )
 
-const registry = await startSchemaRegistry({ key: keys.registry, subjects: registrySubjects, port: registryPort })
+const identities = createIdentities(poolsFile)
+const roleBindings = createRoleBindings()
+const registry = await startSchemaRegistry({
+  key: keys.registry,
+  admit: admitPools({ identities, roleBindings, registry: confluentIds.registry }),
+  subjects: registrySubjects,
+  port: registryPort,
+})
 await startConfluentControlPlane({
   organization: {
     id: '9bb441c4-0000-4000-8000-00000000000a',
@@ -37,7 +48,7 @@ await startConfluentControlPlane({
             kind: 'Standard',
             cloud: 'AWS',
             region: 'eu-west-1',
-            accessPoints: { PUBLIC: { bootstrap: outside, type: 'PUBLIC' } },
+            accessPoints: { PUBLIC: { bootstrap, type: 'PUBLIC' } },
             kafka,
           },
         ],
@@ -46,5 +57,8 @@ await startConfluentControlPlane({
   },
   cloudKey: keys.cloud,
   kafkaKeyOf: (id) => (id === confluentIds.kafka ? keys.kafka : undefined),
+  identities,
+  roleBindings,
+  apiKeys: createApiKeys(keysFile, { propagation: { minMs: 500, maxMs: 2_000 } }),
   port,
 })

@@ -1,8 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type ConfluentFaults, createFaults, type StrikingFaults } from './faults.ts'
+import { type ApiKey, type ApiKeys, createApiKeys, type ServiceAccount } from './api-keys.ts'
+import { type ConfluentFaults, createFaults, parseFaults, type StrikingFaults } from './faults.ts'
+import { createIdentities, type Identities, type IdentityPool, type IdentityProvider } from './identity.ts'
 import type { ConfluentCluster, Environment, Organization, Topic, TopicSetting } from './organization.ts'
+import { createRoleBindings, type RoleBinding, type RoleBindings } from './role-bindings.ts'
 
 export type ConfluentKey = { readonly key: string; readonly secret: string }
 
@@ -23,6 +26,12 @@ export type ConfluentControlPlaneOptions = {
   readonly port?: number
   /** Whether schema registries are at `/srcm/v3` too. @default true */
   readonly hasSrcmV3?: boolean
+  /** Identity providers and pools. @default - none, which no broker sees */
+  readonly identities?: Identities
+  /** @default - none, which no registry sees */
+  readonly roleBindings?: RoleBindings
+  /** Service accounts and their API keys. @default - none, which no broker sees */
+  readonly apiKeys?: ApiKeys
   /** @default Date.now */
   readonly now?: () => number
 }
@@ -120,11 +129,14 @@ const clusterOf = (organization: Organization, environment: Environment, cluster
   }
 }
 
-const registryOf = ({ id, registry }: Environment, version: string) => ({
+const registryOf = (organization: Organization, { id, registry }: Environment, version: string) => ({
   api_version: `srcm/${version}`,
   kind: 'Cluster',
   id: registry?.id,
-  metadata: { self: `https://api.confluent.cloud/srcm/${version}/clusters/${registry?.id}` },
+  metadata: {
+    self: `https://api.confluent.cloud/srcm/${version}/clusters/${registry?.id}`,
+    resource_name: crn(organization, `environment=${id}/schema-registry=${registry?.id}`),
+  },
   spec: {
     display_name: 'Stream Governance Package',
     package: 'ESSENTIALS',
@@ -163,6 +175,103 @@ const settingOf = (clusterId: string, topic: string, { name, value, source }: To
   source,
   synonyms: [],
 })
+
+const providerOf = ({ id, displayName, description, issuer, jwksUri, kids }: IdentityProvider) => ({
+  api_version: 'iam/v2',
+  kind: 'IdentityProvider',
+  id,
+  display_name: displayName,
+  description,
+  issuer,
+  jwks_uri: jwksUri,
+  identity_claim: 'claims.sub',
+  state: 'ENABLED',
+  keys: kids.map((kid) => ({ kid })),
+})
+
+const poolOf = ({ id, displayName, description, identityClaim, filter }: IdentityPool) => ({
+  api_version: 'iam/v2',
+  kind: 'IdentityPool',
+  id,
+  display_name: displayName,
+  description,
+  identity_claim: identityClaim,
+  filter,
+  principal: id,
+  state: 'ENABLED',
+})
+
+const accountOf = ({ id, displayName, description }: ServiceAccount) => ({
+  api_version: 'iam/v2',
+  kind: 'ServiceAccount',
+  id,
+  metadata: { self: `https://api.confluent.cloud/iam/v2/service-accounts/${id}` },
+  display_name: displayName,
+  description,
+})
+
+/** Its secret is in the answer to who makes it, and in no other. */
+const keyOf = ({ id, displayName, description, owner, resource }: ApiKey, secret?: string) => ({
+  api_version: 'iam/v2',
+  kind: 'ApiKey',
+  id,
+  metadata: { self: `https://api.confluent.cloud/iam/v2/api-keys/${id}` },
+  spec: {
+    ...(secret !== undefined && { secret }),
+    display_name: displayName,
+    description,
+    owner: { ...referenceTo('iam/v2/service-accounts', owner), api_version: 'iam/v2', kind: 'ServiceAccount' },
+    resource: {
+      ...referenceTo('cmk/v2/clusters', resource.id),
+      environment: resource.environment,
+      api_version: 'cmk/v2',
+      kind: 'Cluster',
+    },
+  },
+})
+
+const bindingOf = ({ id, principal, role, crnPattern }: RoleBinding) => ({
+  api_version: 'iam/v2',
+  kind: 'RoleBinding',
+  id,
+  metadata: { self: `https://api.confluent.cloud/iam/v2/role-bindings/${id}` },
+  ...{ principal, role_name: role, crn_pattern: crnPattern },
+})
+
+const quotaCode = 'iam.max_cluster_api_keys.per_service_account'
+
+const quotaOf = ({ id }: ServiceAccount, limit: number) => ({
+  api_version: 'service-quota/v1',
+  kind: 'AppliedQuota',
+  id: quotaCode,
+  scope: 'SERVICE_ACCOUNT',
+  display_name: 'Max Cluster API Keys Per Service Account',
+  default_limit: 10,
+  applied_limit: limit,
+  user: referenceTo('iam/v2/service-accounts', id),
+})
+
+type Body = Readonly<Record<string, unknown>>
+
+const readBody = async (request: IncomingMessage): Promise<Body> => {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk)
+  const text = Buffer.concat(chunks).toString('utf8')
+  const value: unknown = text === '' ? {} : JSON.parse(text)
+  return typeof value === 'object' && value !== null ? (value as Body) : {}
+}
+
+const objectIn = (body: Body, name: string): Body => {
+  const { [name]: value } = body
+  if (typeof value === 'object' && value !== null) return value as Body
+  throw new Error(`${name} is required`)
+}
+
+const textIn = (body: Body, name: string): string => {
+  const { [name]: value } = body
+  if (typeof value === 'string' && value !== '') return value
+  throw new Error(`${name} is required`)
+}
 
 /** Tokens of at most 255 characters that mean nothing to anybody else. */
 const createPager = (faults: StrikingFaults) => {
@@ -255,7 +364,7 @@ const answerKafka = async (cluster: ConfluentCluster, rest: string): Promise<Ans
 }
 
 /**
- * The part of Confluent Cloud's REST APIs that a crawl needs, simulated as their published specifications have it: paths,
+ * The part of Confluent Cloud's REST APIs that Switchboard needs, simulated as their published specifications have it: paths,
  * paging, errors, rate-limit headers and deprecated fields. Its numbers of requests are made up.
  *
  * @see https://docs.confluent.io/cloud/current/api.html
@@ -268,6 +377,9 @@ export const startConfluentControlPlane = async ({
   rate = { limit: 1_000, windowMs: 60_000 },
   port = 0,
   hasSrcmV3 = true,
+  identities = createIdentities(),
+  roleBindings = createRoleBindings(),
+  apiKeys = createApiKeys(),
   now = Date.now,
 }: ConfluentControlPlaneOptions): Promise<ConfluentControlPlane> => {
   const faults = createFaults(now)
@@ -309,6 +421,155 @@ export const startConfluentControlPlane = async ({
     }
   }
 
+  const identityAnswer = async (url: URL, method: string, body: Body): Promise<Answer> => {
+    const missing = refusal(404, 'resource_not_found', 'There is no such resource.')
+    const [, id = '', kind, poolId] =
+      /^\/iam\/v2\/identity-providers(?:\/([^/]+)(?:\/(identity-pools|jwks)(?:\/([^/]+))?)?)?$/.exec(url.pathname) ?? []
+    const found = identities.providers().find((provider) => provider.id === id)
+    if (id !== '' && found === undefined) return missing
+    const made = (provider: IdentityProvider | IdentityPool | undefined): Answer => {
+      if (provider === undefined) return missing
+      return {
+        status: method === 'POST' ? 201 : 200,
+        body: 'issuer' in provider ? providerOf(provider) : poolOf(provider),
+      }
+    }
+    const named = { displayName: () => textIn(body, 'display_name'), description: () => textIn(body, 'description') }
+    switch (
+      `${method} ${kind ?? 'provider'}${kind === undefined && id === '' ? 's' : ''}${poolId === undefined ? '' : '/id'}`
+    ) {
+      case 'GET providers':
+        return listAnswer(identities.providers().map(providerOf), url, 'IdentityProviderList')
+      case 'GET provider':
+        return made(found)
+      case 'POST providers':
+        return made(
+          await identities.addProvider({
+            displayName: named.displayName(),
+            description: named.description(),
+            issuer: textIn(body, 'issuer'),
+            jwksUri: textIn(body, 'jwks_uri'),
+          }),
+        )
+      case 'PATCH provider':
+        return made(await identities.changeProvider(id, { jwksUri: textIn(body, 'jwks_uri') }))
+      case 'PATCH jwks': {
+        const refreshed = await identities.refresh(id)
+        return {
+          status: 200,
+          body: { api_version: 'iam/v2', kind: 'Jwks', spec: {}, status: { keys: refreshed?.kids } },
+        }
+      }
+      case 'GET identity-pools':
+        return listAnswer(identities.pools(id).map(poolOf), url, 'IdentityPoolList')
+      case 'POST identity-pools':
+        return made(
+          identities.addPool({
+            provider: id,
+            displayName: named.displayName(),
+            description: named.description(),
+            identityClaim: textIn(body, 'identity_claim'),
+            filter: textIn(body, 'filter'),
+          }),
+        )
+      case 'PATCH identity-pools/id':
+        return made(
+          identities.changePool(poolId ?? '', {
+            ...(body.filter !== undefined && { filter: textIn(body, 'filter') }),
+            ...(body.identity_claim !== undefined && { identityClaim: textIn(body, 'identity_claim') }),
+          }),
+        )
+      default:
+        return missing
+    }
+  }
+
+  const keyAnswer = (url: URL, method: string, body: Body): Answer => {
+    const missing = refusal(404, 'resource_not_found', 'There is no such resource.')
+    const [, collection = '', id] = /^\/iam\/v2\/(service-accounts|api-keys)(?:\/([^/]+))?$/.exec(url.pathname) ?? []
+    switch (`${method} ${collection}${id === undefined ? '' : '/id'}`) {
+      case 'GET service-accounts':
+        return listAnswer(apiKeys.accounts().map(accountOf), url, 'ServiceAccountList')
+      case 'POST service-accounts': {
+        const displayName = textIn(body, 'display_name')
+        if (displayName.length > 64) throw new Error('display_name has more than 64 characters')
+        const made = apiKeys.addAccount({ displayName, description: textIn(body, 'description') })
+        if (made === undefined) return refusal(409, 'resource_already_exists', 'The service name is already in use.')
+        return { status: 201, body: accountOf(made) }
+      }
+      case 'GET api-keys': {
+        const [owner, resource] = ['spec.owner', 'spec.resource'].map((name) => url.searchParams.get(name))
+        const found = apiKeys
+          .keys()
+          .filter((key) => (owner ?? key.owner) === key.owner && (resource ?? key.resource.id) === key.resource.id)
+        return listAnswer(
+          found.map((key) => keyOf(key)),
+          url,
+          'ApiKeyList',
+        )
+      }
+      case 'POST api-keys': {
+        const spec = objectIn(body, 'spec')
+        const resource = { id: textIn(objectIn(spec, 'resource'), 'id'), environment: '' }
+        resource.environment = textIn(objectIn(spec, 'resource'), 'environment')
+        if (clusterById.get(resource.id)?.environment.id !== resource.environment) return missing
+        const made = apiKeys.addKey({
+          displayName: textIn(spec, 'display_name'),
+          description: textIn(spec, 'description'),
+          owner: textIn(objectIn(spec, 'owner'), 'id'),
+          resource,
+        })
+        if (made === 'no owner') return missing
+        if (made === 'quota') return refusal(402, 'quota_exceeded', `${quotaCode} is used up.`)
+        return { status: 202, body: keyOf(made, made.secret) }
+      }
+      case 'GET api-keys/id': {
+        const found = apiKeys.keys().find((key) => key.id === id)
+        return found === undefined ? missing : { status: 200, body: keyOf(found) }
+      }
+      case 'DELETE api-keys/id':
+        return apiKeys.removeKey(id ?? '') ? { status: 204 } : missing
+      default:
+        return missing
+    }
+  }
+
+  const bindingAnswer = (url: URL, method: string, body: Body): Answer => {
+    if (method === 'POST') {
+      const [principal, role] = [textIn(body, 'principal'), textIn(body, 'role_name')]
+      const made = roleBindings.add({ principal, role, crnPattern: textIn(body, 'crn_pattern') })
+      return { status: 201, body: bindingOf(made) }
+    }
+    const crnPattern = url.searchParams.get('crn_pattern')
+    if (crnPattern === null) throw new Error('crn_pattern is required')
+    const principal = url.searchParams.get('principal')
+    const found = roleBindings
+      .list()
+      .filter((each) => each.crnPattern === crnPattern && (principal ?? each.principal) === each.principal)
+    return listAnswer(found.map(bindingOf), url, 'RoleBindingList')
+  }
+
+  const quotaAnswer = (url: URL): Answer => {
+    if (url.searchParams.get('scope') !== 'SERVICE_ACCOUNT') return listAnswer([], url, 'AppliedQuotaList')
+    const isAsked = (url.searchParams.get('id') ?? quotaCode) === quotaCode
+    const quotas = isAsked ? apiKeys.accounts().map((account) => quotaOf(account, apiKeys.limit())) : []
+    return listAnswer(quotas, url, 'AppliedQuotaList')
+  }
+
+  const answerIdentity = async (url: URL, method: string, body: Body): Promise<Answer> => {
+    const address = url.pathname + url.search
+    if (faults.strikes('forbidden', address)) return refusal(403, 'user_unauthorized', 'Access is denied.')
+    if (method === 'POST' && faults.strikes('quota', address))
+      return refusal(402, 'quota_exceeded', 'The quota of this resource is used up.')
+    try {
+      if (url.pathname.startsWith('/iam/v2/identity-providers')) return await identityAnswer(url, method, body)
+      if (url.pathname === '/iam/v2/role-bindings') return bindingAnswer(url, method, body)
+      return keyAnswer(url, method, body)
+    } catch (error) {
+      return refusal(400, 'invalid_request', error instanceof Error ? error.message : '')
+    }
+  }
+
   const answerManagement = (url: URL, ownUrl: string): Answer => {
     const address = url.pathname + url.search
     if (faults.strikes('forbidden', address)) return refusal(403, 'user_unauthorized', 'Access is denied.')
@@ -335,14 +596,14 @@ export const startConfluentControlPlane = async ({
     const version = /^\/srcm\/(v2|v3)\/clusters$/.exec(url.pathname)?.[1]
     if (version === 'v2' || (version === 'v3' && hasSrcmV3))
       return listAnswer(
-        environment.registry === undefined ? [] : [registryOf(environment, version)],
+        environment.registry === undefined ? [] : [registryOf(organization, environment, version)],
         url,
         'ClusterList',
       )
     return refusal(404, 'resource_not_found', 'There is no such resource.')
   }
 
-  const answer = async (url: URL, authorization: string, ownUrl: string): Promise<Answer> => {
+  const answer = async (url: URL, authorization: string, ownUrl: string, request: IncomingMessage): Promise<Answer> => {
     const address = url.pathname + url.search
     const [, clusterId, rest] = /^\/kafka\/v3\/clusters\/([^/]+)\/(.+)$/.exec(url.pathname) ?? []
     if (clusterId !== undefined && rest !== undefined) {
@@ -361,10 +622,37 @@ export const startConfluentControlPlane = async ({
       return { status: 429, headers: { 'retry-after': '10', ...headers } }
     if (faults.strikes('internal-error', address))
       return refusal(500, 'internal_error', 'Oops, something went wrong!', headers)
-    if (authorization !== basic(cloudKey))
+    if (authorization !== basic(cloudKey) || faults.strikes('unauthenticated', address))
       return refusal(401, 'user_unauthenticated', 'Valid authentication credentials must be provided', headers)
-    const made = answerManagement(url, ownUrl)
+    const made = url.pathname.startsWith('/iam/v2/')
+      ? await answerIdentity(url, request.method ?? '', await readBody(request))
+      : url.pathname === '/service-quota/v1/applied-quotas'
+        ? quotaAnswer(url)
+        : answerManagement(url, ownUrl)
     return { ...made, headers: { ...headers, ...made.headers } }
+  }
+
+  /** What other processes may change; `GET` of anything here says no more than that it is there. */
+  const answerSimulated = async (url: URL, request: IncomingMessage): Promise<Answer> => {
+    if (request.method !== 'PUT') return { status: 405 }
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    const text = Buffer.concat(chunks).toString('utf8')
+    try {
+      if (url.pathname === '/_simulated/faults') {
+        const wanted = parseFaults(text)
+        faults.clear()
+        for (const each of wanted) faults.inject(each)
+      } else if (url.pathname === '/_simulated/propagation') {
+        const { minMs, maxMs } = JSON.parse(text)
+        if (!(minMs >= 0 && maxMs >= minMs)) throw new RangeError('`minMs` up to `maxMs`')
+        apiKeys.setPropagation({ minMs, maxMs })
+      } else if (url.pathname === '/_simulated/api-key-limit') apiKeys.setLimit(JSON.parse(text).limit)
+      else return { status: 404 }
+      return { status: 204 }
+    } catch (error) {
+      return { status: 400, body: { message: String(error) } }
+    }
   }
 
   const send = (response: ServerResponse, { status, body, html, headers }: Answer, isHalf: boolean): void => {
@@ -378,11 +666,19 @@ export const startConfluentControlPlane = async ({
     const ownUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const url = new URL(request.url ?? '/', ownUrl)
     const address = url.pathname + url.search
-    requests.push(address)
+    if (url.pathname.startsWith('/_simulated/')) {
+      send(response, await answerSimulated(url, request), false)
+      return
+    }
+    requests.push(request.method === 'GET' ? address : `${request.method} ${address}`)
     // it lasts until the other side gives up, or everything stops
     if (faults.strikes('half-open', address)) return
     try {
-      const made = await answer(url, request.headers.authorization ?? '', ownUrl)
+      const made = await answer(url, request.headers.authorization ?? '', ownUrl, request)
+      if (faults.strikes('answer-lost', `${request.method} ${address}`)) {
+        request.socket.destroy()
+        return
+      }
       send(response, made, made.status === 200 && faults.strikes('malformed', address))
     } catch {
       send(response, { status: 500 }, false)

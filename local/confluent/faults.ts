@@ -4,6 +4,9 @@ import * as z from 'zod'
  * - `throttled`: 429, with how long to wait where the API says so
  * - `internal-error`: 500
  * - `forbidden`: 403
+ * - `unauthenticated`: 401, as when the key was deleted
+ * - `quota`: 402, where something is to be made
+ * - `answer-lost`: it is done, and the connection ends without an answer; its addresses begin with the method
  * - `token-expired`: page tokens are not taken
  * - `token-repeats`: a page answers the token that it was asked with
  * - `token-loops`: the last page leads back to the first
@@ -16,6 +19,9 @@ const kinds = [
   'throttled',
   'internal-error',
   'forbidden',
+  'quota',
+  'unauthenticated',
+  'answer-lost',
   'token-expired',
   'token-repeats',
   'token-loops',
@@ -38,6 +44,9 @@ const fault = z.strictObject({
 })
 
 export type ConfluentFault = z.input<typeof fault>
+
+/** @throws z.ZodError when they are no faults */
+export const parseFaults = (text: string): readonly ConfluentFault[] => z.array(fault).parse(JSON.parse(text))
 
 /** What tests switch on and off. */
 export type ConfluentFaults = {

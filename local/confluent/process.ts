@@ -10,6 +10,12 @@ export type ConfluentProcessOptions = {
   readonly port: number
   readonly registryPort: number
   readonly cluster: KafkaCluster
+  /** Where clients of Confluent Cloud connect. */
+  readonly bootstrap: string
+  /** Where the brokers read the identity pools. */
+  readonly poolsFile: string
+  /** Where they read the API keys. */
+  readonly keysFile: string
   readonly keys: ConfluentKeys
 }
 
@@ -23,8 +29,17 @@ export type ConfluentKeys = {
 /** How the simulated organisation calls what it has. */
 export const confluentIds = { environment: 'env-local', kafka: 'lkc-local', registry: 'lsrc-local' } as const
 
+/** What a policy may call the cluster: its brokers take tokens for these audiences. */
+export const confluentNames: readonly string[] = ['analytics', 'confluent']
+
 /** Of the topics that the stack itself makes. */
 export const registrySubjects: readonly string[] = ['reports.daily-key', 'reports.daily-value']
+
+/** Where the control plane notes identity pools for the brokers. */
+export const poolsFileOf = (runDirectory: string): string => join(runDirectory, 'confluent-pools.json')
+
+/** Where it notes API keys for them. */
+export const keysFileOf = (runDirectory: string): string => join(runDirectory, 'confluent-keys.json')
 
 const isUp = async (url: string): Promise<boolean> => {
   try {

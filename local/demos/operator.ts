@@ -27,6 +27,15 @@ export const createOperator = (state: StackState) => {
     marshallOptions: { removeUndefinedValues: true },
   })
   const sqs = new SQSClient(settings)
+  /** Commands with more in their environment. */
+  const commandWith =
+    (env: Readonly<Record<string, string>>) =>
+    /** @throws Error with what the command said when it does not end with 0 */
+    async (...words: readonly string[]): Promise<string> => {
+      const args = [join(root, 'cli/switchboard.ts'), ...words, '--stack', switchboard.stackName]
+      const options = { cwd: root, env: cleanEnvironment({ ...awsEnvironment(aws, caFile), ...env }) }
+      return (await promisify(execFile)(nodeFile, args, options)).stdout
+    }
   return {
     settings,
     sqs,
@@ -34,12 +43,8 @@ export const createOperator = (state: StackState) => {
     directories: createDirectoryStore(dynamo, switchboard.outputs.DirectoryTableName ?? ''),
     credentials: createCredentialStore(dynamo, switchboard.outputs.CredentialsTableName ?? ''),
     queue: createQueue(sqs, switchboard.outputs.QueueUrl ?? ''),
-    /** @throws Error with what the command said when it does not end with 0 */
-    command: async (...words: readonly string[]): Promise<string> => {
-      const args = [join(root, 'cli/switchboard.ts'), ...words, '--stack', switchboard.stackName]
-      const options = { cwd: root, env: cleanEnvironment(awsEnvironment(aws, caFile)) }
-      return (await promisify(execFile)(nodeFile, args, options)).stdout
-    },
+    command: commandWith({}),
+    commandWith,
   }
 }
 

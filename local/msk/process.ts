@@ -7,11 +7,19 @@ import { clusterArn, type ProvisionedCluster } from './clusters.ts'
 import type { MskControlPlaneOptions } from './control-plane.ts'
 import type { Propagation } from './scram-secrets.ts'
 
-/** One of the stack's Kafka clusters, shown as MSK: SCRAM in its own VPC, as its listener `outside` has it. */
-export const mskInFrontOf = ({ name, outside, admin }: KafkaCluster, ca: string): ProvisionedCluster => ({
+/** One of the stack's Kafka clusters, shown as MSK: SCRAM in its own VPC, as its listener `outside` has it, and IAM. */
+export const mskInFrontOf = ({ name, outside, iam, admin }: KafkaCluster, ca: string): ProvisionedCluster => ({
   type: 'provisioned',
   name,
-  bootstrapBrokers: { BootstrapBrokerStringSaslScram: outside },
+  bootstrapBrokers: {
+    BootstrapBrokerStringSaslScram: outside,
+    ...(iam !== undefined && { BootstrapBrokerStringSaslIam: iam }),
+  },
+  clientAuthentication: {
+    Sasl: { Scram: { Enabled: true }, Iam: { Enabled: iam !== undefined } },
+    Tls: { Enabled: false, CertificateAuthorityArnList: [] },
+    Unauthenticated: { Enabled: false },
+  },
   kafka: {
     admin,
     cluster: {

@@ -1,9 +1,17 @@
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
+/** Whether whoever sent these headers may do that: `unknown` is a 401, `forbidden` a 403. */
+export type Admit = (
+  headers: IncomingHttpHeaders,
+  action: 'read' | 'write',
+) => Promise<'admitted' | 'unknown' | 'forbidden'>
+
 export type SchemaRegistryOptions = {
-  /** Who may ask, by HTTP Basic. @default - everybody */
+  /** Who may ask, by HTTP Basic. @default - everybody, or whom `admit` admits */
   readonly key?: { readonly key: string; readonly secret: string }
+  /** Who may ask besides. @default - nobody */
+  readonly admit?: Admit
   /** At the start. @default - none */
   readonly subjects?: readonly string[]
   /** Whether it knows `offset` and `limit`; older ones answer all subjects each time. @default true */
@@ -21,6 +29,9 @@ export type SchemaRegistry = {
 
 type Version = { readonly id: number; readonly schema: string; readonly schemaType: string }
 
+/** The API lets each schema be read by its id as well, whatever its subject. */
+const schemaOf = ({ schema, schemaType }: Version) => (schemaType === 'AVRO' ? { schema } : { schema, schemaType })
+
 const contentType = 'application/vnd.schemaregistry.v1+json'
 
 const readJson = async (request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> => {
@@ -37,6 +48,7 @@ const readJson = async (request: IncomingMessage): Promise<Readonly<Record<strin
  */
 export const startSchemaRegistry = async ({
   key,
+  admit,
   subjects = [],
   hasPaging = true,
   port = 0,
@@ -47,6 +59,10 @@ export const startSchemaRegistry = async ({
   )
   let refusals: { calls: number; readonly status: number; readonly retryAfterSeconds: number | undefined } | undefined
   const wanted = key && `Basic ${Buffer.from(`${key.key}:${key.secret}`).toString('base64')}`
+  const admission: Admit = async (headers, action) => {
+    if (wanted === undefined ? admit === undefined : headers.authorization === wanted) return 'admitted'
+    return admit === undefined ? 'unknown' : admit(headers, action)
+  }
 
   type Answer = { readonly status: number; readonly body: unknown; readonly headers?: Readonly<Record<string, string>> }
   const refusal = (errorCode: number, message: string): Answer => ({
@@ -72,6 +88,26 @@ export const startSchemaRegistry = async ({
     return { status: 200, body: { id: version.id } }
   }
 
+  const byId = (id: number): Answer => {
+    const found = [...bySubject.values()].flat().find((each) => each.id === id)
+    return found === undefined ? refusal(40403, `Schema ${id} not found`) : { status: 200, body: schemaOf(found) }
+  }
+
+  const registered = (subject: string, versions: readonly Version[], at: number): Answer => {
+    const found = versions[at]
+    if (found === undefined) return refusal(40402, `Version ${at + 1} not found.`)
+    return { status: 200, body: { subject, version: at + 1, id: found.id, ...schemaOf(found) } }
+  }
+
+  const versionOf = (subject: string, versions: readonly Version[], version: string): Answer =>
+    registered(subject, versions, version === 'latest' ? versions.length - 1 : Number(version) - 1)
+
+  const lookUp = async (subject: string, versions: readonly Version[], request: IncomingMessage): Promise<Answer> => {
+    const { schema } = await readJson(request)
+    const at = versions.findIndex((each) => each.schema === schema)
+    return at < 0 ? refusal(40403, 'Schema not found') : registered(subject, versions, at)
+  }
+
   const answer = async (request: IncomingMessage, url: URL): Promise<Answer> => {
     if (refusals !== undefined && refusals.calls > 0) {
       refusals.calls--
@@ -79,13 +115,22 @@ export const startSchemaRegistry = async ({
       const headers = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
       return { status, body: { error_code: status, message: 'refused' }, headers }
     }
-    if (wanted !== undefined && request.headers.authorization !== wanted) return refusal(401, 'Unauthorized')
+    const isRegistering = request.method === 'POST' && url.pathname.endsWith('/versions')
+    const admitted = await admission(request.headers, isRegistering ? 'write' : 'read')
+    if (admitted !== 'admitted')
+      return admitted === 'unknown' ? refusal(401, 'Unauthorized') : refusal(403, 'Forbidden')
     if (url.pathname === '/subjects') return { status: 200, body: list(url.searchParams) }
-    const subject = decodeURIComponent(/^\/subjects\/([^/]+)\/versions$/.exec(url.pathname)?.[1] ?? '')
-    if (subject !== '' && request.method === 'POST') return register(subject, request)
+    const id = /^\/schemas\/ids\/(\d+)$/.exec(url.pathname)?.[1]
+    if (id !== undefined) return byId(Number(id))
+    const [, subject = '', version] =
+      /^\/subjects\/([^/]+)(?:\/versions(?:\/([^/]+))?)?$/.exec(url.pathname)?.map(decodeURIComponent) ?? []
+    if (isRegistering) return register(subject, request)
     const versions = bySubject.get(subject)
     if (versions === undefined) return refusal(40401, `Subject '${subject}' not found.`)
-    return { status: 200, body: versions.map((_, at) => at + 1) }
+    if (!url.pathname.includes('/versions')) return lookUp(subject, versions, request)
+    return version === undefined
+      ? { status: 200, body: versions.map((_, at) => at + 1) }
+      : versionOf(subject, versions, version)
   }
 
   const server = createServer(async (request, response) => {

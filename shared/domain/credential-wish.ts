@@ -1,4 +1,5 @@
 import { type AccessSubject, grantedParts } from './access.ts'
+import { isStored, serviceAccountsOf } from './cluster.ts'
 import { type Directory, grantsOf } from './directory.ts'
 import { isExpired } from './grant.ts'
 
@@ -14,7 +15,8 @@ export const credentialWish = (
   principal: AccessSubject,
   now: Date,
 ): CredentialWish => {
-  if (directory.clusters.get(cluster)?.auth.includes('scram') !== true) return 'none'
+  const of = directory.clusters.get(cluster)
+  if (of === undefined || !of.auth.some(isStored) || serviceAccountsOf(of, principal.name)?.length === 0) return 'none'
   const held = grantsOf(directory, principal).filter((grant) => !isExpired(grant, now))
   const parts = grantedParts(directory, principal, held).filter(({ route }) => route.cluster === cluster)
   if (parts.some(({ grant }) => grant.principals?.includes(principal.name))) return 'named'

@@ -14,8 +14,17 @@ import {
   indicesMeeting,
   meetsSome,
 } from './channel-trie.ts'
-import type { Cluster, Listener, RotationOverrides } from './cluster.ts'
-import { type Facts, isLeftToCrawl, noFacts } from './facts.ts'
+import type {
+  Cluster,
+  ConfluentCluster,
+  KafkaCluster,
+  Listener,
+  MskCluster,
+  ProviderPart,
+  RotationOverrides,
+  SchemaRegistry,
+} from './cluster.ts'
+import { type Facts, factsKeyOf, isLeftToCrawl, noFacts } from './facts.ts'
 import { type Action, type Grant, isExpired, parseNamePattern } from './grant.ts'
 import type { IdentityRule } from './identity.ts'
 import type { Policy, PolicyIssue } from './policy.ts'
@@ -60,7 +69,7 @@ const createHeld = (): HeldGrants => ({ produce: createChannelTrie(), consume: c
 
 /** A listener is what the policy says; only where it says nothing, what the crawl found. */
 const compileListeners = (cluster: Policy['clusters'][string], facts: Facts): readonly Listener[] => {
-  if (isLeftToCrawl(cluster)) return facts.clusters[cluster.arn ?? '']?.listeners ?? []
+  if (isLeftToCrawl(cluster)) return facts.clusters[factsKeyOf(cluster) ?? '']?.listeners ?? []
   return cluster.listeners === undefined
     ? [
         {
@@ -75,7 +84,27 @@ const compileListeners = (cluster: Policy['clusters'][string], facts: Facts): re
         network: listener.network,
         bootstrap: listener.bootstrap,
         security: listener.security ?? 'SASL_SSL',
+        ...(listener.auth === undefined ? {} : { auth: listener.auth }),
       }))
+}
+
+/** A policy without what its provider needs is not published. */
+const compileProvider = (
+  cluster: Policy['clusters'][string],
+): ProviderPart<KafkaCluster> | ProviderPart<MskCluster> | ProviderPart<ConfluentCluster> => {
+  const { provider } = cluster
+  if (provider === 'kafka') return { provider }
+  if (provider === 'msk') return { provider, arn: cluster.arn ?? '', iamRole: cluster.iam?.role }
+  return {
+    provider,
+    id: cluster.id ?? '',
+    environment: cluster.environment,
+    identityProvider: cluster.identityProvider?.id,
+    workload: cluster.workload,
+    identityPools: new Map(Object.entries(cluster.identityPools ?? {})),
+    serviceAccounts: new Map(Object.entries(cluster.serviceAccounts ?? {})),
+    cloudSecret: cluster.cloudKey?.secret,
+  }
 }
 
 /** Only what is said: the provider's own times stay where nothing is. */
@@ -90,6 +119,13 @@ const compileRotation = ({ rotation }: Policy['clusters'][string]): RotationOver
     ...(maxDrain === undefined ? {} : { maxDrainSeconds: durationSeconds(maxDrain) }),
     ...(seconds.length === 0 ? {} : { clock: Object.fromEntries(seconds) }),
   }
+}
+
+const compileRegistry = ({ schemaRegistry }: Policy['clusters'][string]): SchemaRegistry | undefined => {
+  if (schemaRegistry === undefined) return undefined
+  const { url, id, secret, crawl } = schemaRegistry
+  const common = { url: url.replace(/\/+$/, ''), crawlSecret: crawl?.secret }
+  return id === undefined ? { ...common, kind: 'basic', secret: secret ?? '' } : { ...common, kind: 'jwt', id }
 }
 
 const indexGrants = (grants: readonly Grant[]): GrantIndex => {
@@ -184,10 +220,7 @@ export const compileDirectory = (
   const clusters = new Map<string, Cluster>()
   for (const [name, cluster] of Object.entries(policy.clusters))
     clusters.set(name, {
-      ...(cluster.provider === 'msk'
-        ? // a policy without it is not published
-          { provider: cluster.provider, arn: cluster.arn ?? '' }
-        : { provider: cluster.provider }),
+      ...compileProvider(cluster),
       name,
       auth: cluster.auth,
       listeners: compileListeners(cluster, facts),
@@ -198,6 +231,7 @@ export const compileDirectory = (
       credential: cluster.credential ?? 'value',
       rotation: compileRotation(cluster),
       quarantined: cluster.quarantined ?? false,
+      schemaRegistry: compileRegistry(cluster),
     })
 
   const profiles: Profile[] = [...builtInProfiles]
@@ -224,6 +258,7 @@ export const compileDirectory = (
       transactionalIds: (grant.transactionalIds ?? []).map(parseNamePattern),
       maxLeaseSeconds: grant.maxLease === undefined ? undefined : durationSeconds(grant.maxLease),
       quota: grant.quota ?? {},
+      schemas: grant.schemas ?? false,
       until: grant.until === undefined ? undefined : untilDate(grant.until),
     }),
   )

@@ -226,6 +226,8 @@ export const driftOfCluster = (
     const named = directory.grants.flatMap(({ principals = [] }) => principals)
     const credentialOf = new Map(credentials.map((credential) => [credential.principal, credential]))
     const wanted = new Map<string, readonly Acl[]>()
+    const given = cluster.provider === 'confluent' ? [...cluster.identityPools, ...cluster.serviceAccounts] : []
+    const principalOfGiven = new Map(given.map(([principal, user]) => [user, principal]))
     for (const principal of new Set([...named, ...labels.keys(), ...credentialOf.keys(), ...ofAcls])) {
       if (young.has(principal)) continue
       const gives = isRevokedOn(denied, principal, name)
@@ -235,7 +237,7 @@ export const driftOfCluster = (
         wanted.set(user, hasAccess ? gives : [])
     }
     const isCompared = (user: string): boolean => {
-      const principal = principalOfUser(prefix, user)
+      const principal = principalOfGiven.get(user) ?? principalOfUser(prefix, user)
       return principal !== undefined && !young.has(principal)
     }
     differences.push(...compareAcls(wanted, acls, isCompared))

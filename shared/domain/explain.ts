@@ -1,6 +1,7 @@
 import { selectAccessPath } from './access-path.ts'
 import { containsPattern, matchChannel } from './channel.ts'
-import { type Admission, admit, type DecideContext, type Decision, decide } from './decide.ts'
+import { type CredentialKind, registrySecretOf } from './cluster.ts'
+import { type Admission, admit, type DecideContext, type Decision, decide, selectSchemasGrant } from './decide.ts'
 import { type Directory, routePosition, selectRoute } from './directory.ts'
 import { type Action, allowsGroup, type Grant, isExpired, isHeldBy } from './grant.ts'
 import { type Asked, type Intent, type Wish, wishes } from './intent.ts'
@@ -56,6 +57,24 @@ export type Explanation = {
     readonly network?: string
     readonly security?: string
     readonly credential?: string
+    /** Why it is this one (rule 5). */
+    readonly because?:
+      | 'the cluster takes no other'
+      | 'tokens come before stored credentials'
+      | 'this client cannot log in with any other there'
+    /** Other kinds that the cluster takes. */
+    readonly passedOver?: readonly {
+      readonly credential: string
+      readonly because: 'another comes first' | 'this client cannot log in with it there'
+    }[]
+    /** The registry of its schemas; a caller sees it where it is given, an operator also where no grant gives it. */
+    readonly schemaRegistry?: {
+      readonly url: string
+      readonly credential: string
+      readonly grant?: number
+      /** Where user and password are; for operators. */
+      readonly secret?: string
+    }
   }[]
   readonly lease?: {
     readonly expiresAt: string
@@ -102,6 +121,7 @@ export const explain = (principal: Principal, intent: Intent, context: DecideCon
   const isRefused = isRevoked(denied, principal.name)
   const group = intent.consume.length > 0 ? (intent.group ?? principal.name) : undefined
   const admitted: Admission[] = []
+  const schemasGrants = new Map<string, Grant>()
 
   const explained = wishes(intent).map((wish): WishExplanation => {
     const { action, asked, pointer } = wish
@@ -132,6 +152,11 @@ export const explain = (principal: Principal, intent: Intent, context: DecideCon
       }
     }
     admitted.push(...found.admissions)
+    for (const admission of found.admissions) {
+      const { cluster } = admission.route
+      const schemas = selectSchemasGrant({ principal, wish, group, directory, now }, admission)
+      if (schemas !== undefined && !schemasGrants.has(cluster)) schemasGrants.set(cluster, schemas)
+    }
     return {
       ...common,
       ...passedOver,
@@ -145,9 +170,25 @@ export const explain = (principal: Principal, intent: Intent, context: DecideCon
     }
   })
 
+  const registryOf = (cluster: string): Pick<Explanation['clusters'][number], 'schemaRegistry'> => {
+    const registry = directory.clusters.get(cluster)?.schemaRegistry
+    const grant = schemasGrants.get(cluster)
+    if (registry === undefined || (grant === undefined && reader === 'caller')) return {}
+    const { url, kind } = registry
+    const ofOperator =
+      reader === 'operator' && kind === 'basic' ? { secret: registrySecretOf(registry.secret, principal.name) } : {}
+    return {
+      schemaRegistry: { url, credential: kind, ...(grant === undefined ? {} : { grant: grant.index }), ...ofOperator },
+    }
+  }
+
   const clusters = [...new Set(admitted.map(({ route }) => route.cluster))].map((name) => {
     const cluster = directory.clusters.get(name)
-    const path = cluster && selectAccessPath(cluster, { network: intent.network, family: intent.client.family })
+    const caller = { network: intent.network, family: intent.client.family, principal: principal.name }
+    const path = cluster && selectAccessPath(cluster, caller)
+    const others = (cluster?.auth ?? []).filter((kind) => kind !== path?.kind)
+    const isPossible = (kind: CredentialKind): boolean =>
+      cluster !== undefined && selectAccessPath({ ...cluster, auth: [kind] }, caller) !== undefined
     return {
       cluster: name,
       quarantined: cluster?.quarantined ?? true,
@@ -158,7 +199,24 @@ export const explain = (principal: Principal, intent: Intent, context: DecideCon
             ...(path.listener.network === undefined ? {} : { network: path.listener.network }),
             security: path.listener.security,
             credential: path.kind,
+            because:
+              others.length === 0
+                ? ('the cluster takes no other' as const)
+                : others.some(isPossible)
+                  ? ('tokens come before stored credentials' as const)
+                  : ('this client cannot log in with any other there' as const),
           }),
+      ...(others.length === 0
+        ? {}
+        : {
+            passedOver: others.map((credential) => ({
+              credential,
+              because: isPossible(credential)
+                ? ('another comes first' as const)
+                : ('this client cannot log in with it there' as const),
+            })),
+          }),
+      ...registryOf(name),
     }
   })
 

@@ -46,6 +46,29 @@ export const explanationSchema = z.strictObject({
       network: z.string().exactOptional(),
       security: z.string().exactOptional(),
       credential: z.string().exactOptional(),
+      because: z
+        .enum([
+          'the cluster takes no other',
+          'tokens come before stored credentials',
+          'this client cannot log in with any other there',
+        ])
+        .exactOptional(),
+      passedOver: z
+        .array(
+          z.strictObject({
+            credential: z.string(),
+            because: z.enum(['another comes first', 'this client cannot log in with it there']),
+          }),
+        )
+        .exactOptional(),
+      schemaRegistry: z
+        .strictObject({
+          url: z.string(),
+          credential: z.string(),
+          grant: position.exactOptional(),
+          secret: z.string().exactOptional(),
+        })
+        .exactOptional(),
     }),
   ),
   lease: z

@@ -10,24 +10,33 @@ import type { Policy } from './policy.ts'
 
 export type ClusterFacts = { readonly listeners: readonly Listener[] }
 
-/** By what the provider calls a cluster for its life (an ARN), of the clusters that the policy leaves it to the crawl. */
+/** By what the provider calls a cluster for its life (an ARN, `lkc-...`), of the clusters that the policy leaves it to the crawl. */
 export type Facts = { readonly clusters: Readonly<Record<string, ClusterFacts>> }
 
 export const noFacts: Facts = { clusters: {} }
 
 /** Whether the policy leaves it to the crawl where clients connect. */
 export const isLeftToCrawl = ({ provider, bootstrap, listeners }: Policy['clusters'][string]): boolean =>
-  provider === 'msk' && bootstrap === undefined && listeners === undefined
+  provider !== 'kafka' && bootstrap === undefined && listeners === undefined
+
+/** What the provider calls such a cluster for its life. */
+export const factsKeyOf = ({ arn, id }: Policy['clusters'][string]): string | undefined => arn ?? id
 
 /** The ids under which the facts of such clusters are kept, and what the policy calls them. */
 export const leftToCrawl = (policy: Policy): ReadonlyMap<string, string> =>
   new Map(
-    Object.entries(policy.clusters).flatMap(([name, cluster]) =>
-      cluster.arn !== undefined && isLeftToCrawl(cluster) ? [[cluster.arn, name]] : [],
-    ),
+    Object.entries(policy.clusters).flatMap(([name, cluster]) => {
+      const key = factsKeyOf(cluster)
+      return key !== undefined && isLeftToCrawl(cluster) ? [[key, name]] : []
+    }),
   )
 
-const kindsOf: Readonly<Record<string, CredentialKind>> = { 'SCRAM-SHA-512': 'scram', OAUTHBEARER: 'jwt' }
+const kindsOf: Readonly<Record<string, CredentialKind>> = {
+  'SCRAM-SHA-512': 'scram',
+  AWS_MSK_IAM: 'msk-iam',
+  OAUTHBEARER: 'jwt',
+  PLAIN: 'api-key',
+}
 
 const isSasl = (security: FoundListener['security']): security is SecurityProtocol =>
   security === 'SASL_SSL' || security === 'SASL_PLAINTEXT'

@@ -3,10 +3,10 @@
  * - `cluster_unavailable`: no answer, or one that another try may change
  * - `cluster_denied`: the admin may not do it, or is not let in
  * - `cluster_failed`: the cluster refused for another reason
- * - `mechanism_missing`: the listener takes no SCRAM-SHA-512
+ * - `mechanism_missing`: the listener takes no SCRAM-SHA-512, or no API keys
  * - `user_refused`: the cluster does not take a user of this name
  * - `user_exists`: the cluster has a user of this name that rotate did not make
- * - `cluster_full`: the cluster has as many users as it takes
+ * - `cluster_full`: the cluster has as many users as it takes, or the service account as many API keys
  * - `access_failed`: the ACLs could not be made or taken away
  * - `secret_unavailable`: no answer of Secrets Manager, or too many requests
  * - `secret_denied`: the secret, or its key, may not be used

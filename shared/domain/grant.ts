@@ -16,6 +16,8 @@ export type Grant = {
   readonly transactionalIds: readonly NamePattern[]
   readonly maxLeaseSeconds: number | undefined
   readonly quota: Quota
+  /** Whether it lets into the schema registry of the cluster that a channel leads to. */
+  readonly schemas: boolean
   readonly until: Date | undefined
 }
 

@@ -18,7 +18,10 @@ export const isSameCluster = (
 /** What the policy calls a cluster by its id alone; undefined: it does not, or only what was found there can tell. */
 export const policyNameOfKey = ({ clusters }: Directory, { source, id }: ClusterKey): string | undefined => {
   if (source === policySource) return clusters.get(id)?.provider === 'kafka' ? id : undefined
-  return [...clusters.values()].find((cluster) => cluster.provider === 'msk' && cluster.arn === id)?.name
+  return [...clusters.values()].find(
+    (cluster) =>
+      (cluster.provider === 'msk' && cluster.arn === id) || (cluster.provider === 'confluent' && cluster.id === id),
+  )?.name
 }
 
 /** What the policy calls a cluster that was found: by its id, else by an address that the policy has too. */

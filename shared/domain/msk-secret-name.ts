@@ -1,7 +1,4 @@
-import type { SlotName } from './rotation.ts'
-
-/** Where the password of one slot is on MSK. */
-export type MskSlot = { readonly cluster: string; readonly principal: string; readonly slot: SlotName }
+import type { SlotPlace } from './slot-place.ts'
 
 /**
  * MSK takes secrets whose names begin with `AmazonMSK_` only; the rest of the start is what a stack calls its own. Names
@@ -11,7 +8,7 @@ export type MskSlot = { readonly cluster: string; readonly principal: string; re
 export const mskSecretPrefix = (stack: string): string => `AmazonMSK_switchboard_${stack}_`
 
 /** The end keeps that of a principal's name from being read as the hyphen and six characters that end a secret's ARN. */
-export const mskSecretName = (stack: string, { cluster, principal, slot }: MskSlot): string =>
+export const mskSecretName = (stack: string, { cluster, principal, slot }: SlotPlace): string =>
   `${mskSecretPrefix(stack)}${cluster}_${principal}_slot_${slot}`
 
 /** The name in the ARN of a secret; undefined for what is none. */

@@ -1,9 +1,11 @@
 import { quoted } from './channel.ts'
 import { type ChannelTrie, longestSearch } from './channel-trie.ts'
-import { clusterAudience } from './cluster.ts'
-import { type Directory, routePosition } from './directory.ts'
+import { type Cluster, clusterAudience, isStored } from './cluster.ts'
+import { checkConfluent } from './confluent-policy-checks.ts'
+import { type Directory, routePosition, routesMeeting } from './directory.ts'
 import type { NamePattern } from './grant.ts'
 import type { IdentityRule, OidcRule } from './identity.ts'
+import { checkMsk } from './msk-policy-checks.ts'
 import { canMeet, fixedStart, type NameShape, nameShape, onlyName } from './name-template.ts'
 import type { Policy, PolicyIssue } from './policy.ts'
 import { noTopic } from './topic.ts'
@@ -23,7 +25,10 @@ export const checkPolicy = (policy: Policy, directory: Directory): readonly Poli
   ...prefixesOverStrangers(directory),
   ...clustersWithoutAdmin(directory),
   ...storedOfNothing(policy),
-  ...clustersOfMsk(policy),
+  ...checkMsk(policy, directory),
+  ...checkConfluent(policy),
+  ...quotasOfNobody(directory),
+  ...schemasOfNothing(directory),
   ...longSearches(directory),
 ]
 
@@ -239,7 +244,9 @@ const clustersWithoutAdmin = (directory: Directory): readonly PolicyIssue[] => {
   for (const route of routes) if (!used.has(route.cluster)) used.set(route.cluster, routePosition(directory, route))
   return [...clusters.values()].flatMap((cluster): readonly PolicyIssue[] => {
     const route = used.get(cluster.name)
-    if (route === undefined || cluster.adminSecret !== undefined) return []
+    // who is let in by IAM alone has no user and no ACL
+    const isByIamAlone = cluster.auth.every((kind) => kind === 'msk-iam')
+    if (route === undefined || cluster.adminSecret !== undefined || isByIamAlone) return []
     return [
       {
         path: ['clusters', cluster.name, 'admin'],
@@ -254,47 +261,55 @@ const ofStoredCredentials = ['rotation', 'credential'] as const
 const storedOfNothing = ({ clusters }: Policy): readonly PolicyIssue[] =>
   Object.entries(clusters).flatMap(([name, cluster]): readonly PolicyIssue[] =>
     ofStoredCredentials.flatMap((member) =>
-      cluster[member] === undefined || cluster.auth.includes('scram')
+      cluster[member] === undefined || cluster.auth.some(isStored)
         ? []
         : [
             {
               path: ['clusters', name, member],
-              detail: `\`auth\` of the cluster ${quoted(name)} is ${cluster.auth.map(quoted).join(', ')}, of which nothing is stored; allowed: \`${member}\` beside \`scram\``,
+              detail: `\`auth\` of the cluster ${quoted(name)} is ${cluster.auth.map(quoted).join(', ')}, of which nothing is stored; allowed: \`${member}\` beside \`scram\` or \`api-key\``,
             },
           ],
     ),
   )
 
-/** MSK is found by its ARN, and takes passwords but no tokens of another issuer than AWS. */
-const clustersOfMsk = ({ clusters }: Policy): readonly PolicyIssue[] =>
-  Object.entries(clusters).flatMap(([name, { provider, arn, auth }]): readonly PolicyIssue[] => {
-    const path = ['clusters', name]
-    if (provider !== 'msk')
-      return arn === undefined
+/** Why nobody's quota can be set on a cluster; undefined where it can. */
+const noQuotas = ({ provider, auth }: Cluster): string | undefined => {
+  // its own are of service accounts, and of Dedicated clusters alone
+  if (provider === 'confluent') return 'Confluent Cloud takes no quotas'
+  // a quota is one of Kafka users, and whoever is let in by IAM is none that we know
+  return auth.includes('msk-iam') ? '`msk-iam` knows no quotas' : undefined
+}
+
+const quotasOfNobody = (directory: Directory): readonly PolicyIssue[] =>
+  directory.grants.flatMap((grant): readonly PolicyIssue[] => {
+    if (Object.keys(grant.quota).length === 0) return []
+    const routes = [...grant.produce, ...grant.consume].flatMap((pattern) => routesMeeting(directory, pattern))
+    const issues = routes.flatMap((route): readonly PolicyIssue[] => {
+      const cluster = directory.clusters.get(route.cluster)
+      const why = cluster && noQuotas(cluster)
+      return why === undefined
         ? []
         : [
             {
-              path: [...path, 'arn'],
-              detail: `the provider of ${quoted(name)} is \`${provider}\`; allowed: \`arn\` beside \`provider: msk\``,
+              path: ['grants', grant.index, 'quota'],
+              detail: `a route leads to the cluster ${quoted(route.cluster)}, where ${why}; allowed: a grant of its own for the channels that lead elsewhere`,
             },
           ]
+    })
+    return issues.slice(0, 1)
+  })
+
+const schemasOfNothing = (directory: Directory): readonly PolicyIssue[] =>
+  directory.grants.flatMap((grant): readonly PolicyIssue[] => {
+    if (!grant.schemas) return []
+    const routes = [...grant.produce, ...grant.consume].flatMap((pattern) => routesMeeting(directory, pattern))
+    if (routes.some(({ cluster }) => directory.clusters.get(cluster)?.schemaRegistry !== undefined)) return []
     return [
-      ...(arn === undefined
-        ? [
-            {
-              path,
-              detail: `the MSK cluster ${quoted(name)} has no \`arn\`; allowed: the ARN of a provisioned cluster`,
-            },
-          ]
-        : []),
-      ...(auth.every((kind) => kind === 'scram')
-        ? []
-        : [
-            {
-              path: [...path, 'auth'],
-              detail: `\`auth\` of the MSK cluster ${quoted(name)} is ${auth.map(quoted).join(', ')}; allowed: \`scram\``,
-            },
-          ]),
+      {
+        path: ['grants', grant.index, 'schemas'],
+        detail:
+          'no route of its channels leads to a cluster with a schema registry; allowed: beside `schemaRegistry` of such a cluster',
+      },
     ]
   })
 

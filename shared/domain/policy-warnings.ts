@@ -8,6 +8,7 @@ import { type IdentityRule, type OidcRule, roleMatches } from './identity.ts'
 import type { PolicyIssue } from './policy.ts'
 import { hasLabels } from './principal.ts'
 import { builtInProfiles, type PropertyValue } from './profile.ts'
+import { principalsNamedOn } from './reach.ts'
 import type { Route } from './route.ts'
 import { noTopic } from './topic.ts'
 
@@ -19,6 +20,7 @@ export const warnAboutPolicy = (directory: Directory, now: Date): readonly Polic
   ...expiredGrants(directory, now),
   ...settingsOfNobody(directory),
   ...producersThatDoNotStart(directory),
+  ...principalsWithoutPool(directory, now),
 ]
 
 const listed = (value: string | readonly string[]): readonly string[] => (typeof value === 'string' ? [value] : value)
@@ -166,6 +168,25 @@ const settingsOfNobody = ({ profiles }: Directory): readonly PolicyIssue[] =>
         return [{ path, detail: `clients of librdkafka are not told: they take no ${quoted(String(value))} for it` }]
       }),
     )
+
+/** Whoever a grant names and whose tokens and keys would be nobody on a cluster of Confluent Cloud. */
+const principalsWithoutPool = (directory: Directory, now: Date): readonly PolicyIssue[] =>
+  [...directory.clusters.values()].flatMap((cluster): readonly PolicyIssue[] => {
+    if (cluster.provider !== 'confluent') return []
+    const { auth, identityPools, serviceAccounts } = cluster
+    const takesTokens = auth.includes('jwt') || auth.includes('workload')
+    const without = principalsNamedOn(directory, cluster.name, now).filter(
+      (name) => !(takesTokens && identityPools.has(name)) && !(auth.includes('api-key') && serviceAccounts.has(name)),
+    )
+    if (without.length === 0) return []
+    const names = without.map((name) => `\`${name}\``).join(', ')
+    const [member, what] = takesTokens ? ['identityPools', 'identity pool'] : ['serviceAccounts', 'service account']
+    const how = auth.includes('workload')
+      ? 'make one for its role, of the issuer of its AWS account'
+      : 'make them with `switchboard confluent setup`'
+    const detail = `${names} cannot log in there: no ${what}; ${how}`
+    return [{ path: ['clusters', cluster.name, member], detail }]
+  })
 
 /** What both clients refuse beside idempotence. @see https://kafka.apache.org/documentation/#producerconfigs_enable.idempotence */
 const notIdempotent: Readonly<

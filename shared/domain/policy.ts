@@ -70,11 +70,17 @@ const clientIdentity = z.strictObject({ client: principalName, labels: labels.op
 
 const identity = z.union([oidcIdentity, awsIdentity, clientIdentity])
 
+const credentialKind = z.enum(['jwt', 'msk-iam', 'workload', 'scram', 'api-key'], {
+  error: () => 'a kind of credential: `jwt`, `msk-iam`, `workload`, `scram` or `api-key`',
+})
+
 const listener = z.strictObject({
   name: plainName.optional(),
   network: plainName.optional(),
   bootstrap,
   security: security.optional(),
+  /** What it takes to log in there; left out: whatever the cluster takes. */
+  auth: z.array(credentialKind).min(1).optional(),
 })
 
 /** Of stored credentials. What is left out is the provider's own. */
@@ -97,18 +103,108 @@ const rotation = z.strictObject({
     .optional(),
 })
 
+const regionPattern = /^[a-z]{2,3}(?:-[a-z]+)+-\d$/
+
+/** Whether it is spelled as regions are; which there are AWS alone knows. */
+export const isRegion = (text: string): boolean => regionPattern.test(text)
+
+const awsRegion = z.string().regex(regionPattern, { error: () => 'a region such as `eu-west-1`' })
+
+const isPlainUrl = (text: string): boolean => {
+  const url = URL.parse(text)
+  return url !== null && !url.username && !url.password && !url.search && !url.hash
+}
+
+/** Where the schemas of a cluster's records are; handed out where a grant says `schemas`. */
+const schemaRegistry = z
+  .strictObject({
+    url: z
+      .url({ protocol: /^https?$/ })
+      .refine(isPlainUrl, { error: () => 'a URL without user, password, query and fragment' }),
+    /** Of a registry of Confluent Cloud, which takes the tokens of the cluster's identity pools. */
+    id: z
+      .string()
+      .regex(/^lsrc-[a-z0-9]{1,60}$/, { error: () => 'the id of a schema registry, such as `lsrc-abc123`' })
+      .optional(),
+    /** Of user and password for HTTP Basic; its name may have one `{principal}`. */
+    secret: z
+      .string()
+      .regex(
+        /^(?:[A-Za-z0-9/_+=.@-]{1,400}(?:\{principal\}[A-Za-z0-9/_+=.@-]{0,40})?|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]{1,519})$/,
+        { error: () => 'the name of a secret, which may have one `{principal}`, or the ARN of one' },
+      )
+      .optional(),
+    /** Of who crawl is there; left out: its subjects are not looked for. */
+    crawl: z.strictObject({ secret: text }).optional(),
+  })
+  .refine(({ id, secret }) => (id === undefined) !== (secret === undefined), { error: () => 'either `id` or `secret`' })
+
 const cluster = z
   .strictObject({
-    provider: z.enum(['kafka', 'msk']),
-    /** Of an MSK cluster; MSK Serverless takes no passwords, and its ARNs end in `-s1`. */
+    provider: z.enum(['kafka', 'msk', 'confluent']),
+    /** Of an MSK cluster; those of MSK Serverless end in `-s1`. */
     arn: z
       .string()
-      .regex(/^arn:aws[a-z-]*:kafka:[a-z0-9-]+:\d{12}:cluster\/[A-Za-z0-9-]{1,64}\/[0-9a-f-]{36}-\d+$/, {
-        error: () => 'the ARN of a provisioned MSK cluster',
+      .regex(/^arn:aws[a-z-]*:kafka:[a-z0-9-]+:\d{12}:cluster\/[A-Za-z0-9-]{1,64}\/[0-9a-f-]{36}-s?\d+$/, {
+        error: () => 'the ARN of an MSK cluster',
       })
       .optional(),
+    /** Who principals are on an MSK cluster that takes `msk-iam`; left out: the role that the stack makes. */
+    iam: z
+      .strictObject({
+        role: z
+          .string()
+          .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/(?:[\w+=,.@-]+\/)*[\w+=,.@-]*(?:\{principal\}[\w+=,.@-]*)?$/, {
+            error: () => 'the ARN of a role, whose name may have one `{principal}`',
+          })
+          .refine((role) => !role.endsWith('/'), { error: () => 'the ARN of a role with its name' }),
+      })
+      .optional(),
+    /** Of a cluster of Confluent Cloud. */
+    id: z
+      .string()
+      .regex(/^lkc-[a-z0-9]{1,60}$/, { error: () => 'the id of a cluster of Confluent Cloud, such as `lkc-abc123`' })
+      .optional(),
+    /** Where API keys of a cluster of Confluent Cloud are made. */
+    environment: z
+      .string()
+      .regex(/^env-[A-Za-z0-9]{1,60}$/, { error: () => 'the id of an environment, such as `env-abc1`' })
+      .optional(),
+    /** Of a Cloud API key, with which rotate makes API keys and has Confluent read our keys again. */
+    cloudKey: z.strictObject({ secret: text }).optional(),
+    /** What Confluent Cloud knows our tokens by; `switchboard confluent setup` makes it, and pools and service accounts. */
+    identityProvider: z
+      .strictObject({
+        id: z
+          .string()
+          .regex(/^op-[A-Za-z0-9]{1,60}$/, { error: () => 'the id of an identity provider, such as `op-abc1`' }),
+      })
+      .optional(),
+    /** Of the tokens that clients get from AWS by themselves, as roles of an account whose issuer Confluent Cloud trusts. */
+    workload: z
+      .strictObject({
+        audience: z.string().regex(/^[!-+\--~]{1,256}$/, { error: () => 'an audience without spaces and `,`' }),
+        region: awsRegion,
+      })
+      .optional(),
+    /** Principal -> the pool that is its own. */
+    identityPools: z
+      .record(
+        principalName,
+        z
+          .string()
+          .regex(/^pool-[A-Za-z0-9]{1,60}$/, { error: () => 'the id of an identity pool, such as `pool-abc1`' }),
+      )
+      .optional(),
+    /** Principal -> the service account that is its own, whose API keys rotate makes. */
+    serviceAccounts: z
+      .record(
+        principalName,
+        z.string().regex(/^sa-[A-Za-z0-9]{1,60}$/, { error: () => 'the id of a service account, such as `sa-abc1`' }),
+      )
+      .optional(),
     auth: z
-      .array(z.enum(['jwt', 'scram'], { error: () => 'a kind of credential: `jwt` or `scram`' }))
+      .array(credentialKind)
       .min(1)
       .refine((kinds) => new Set(kinds).size === kinds.length, { error: () => 'each kind of credential once' }),
     bootstrap: bootstrap.optional(),
@@ -123,13 +219,17 @@ const cluster = z
     admin: z.strictObject({ secret: text }).optional(),
     /** How stored credentials are handed out. */
     credential: z.enum(['value', 'reference']).optional(),
+    schemaRegistry: schemaRegistry.optional(),
     rotation: rotation.optional(),
     quarantined: z.boolean().optional(),
   })
   .refine(
     ({ provider, bootstrap: one, listeners }) =>
-      (one === undefined) !== (listeners === undefined) || (provider === 'msk' && one === undefined),
-    { error: () => 'either `bootstrap` or `listeners`; of an MSK cluster none, and they are those that a crawl finds' },
+      (one === undefined) !== (listeners === undefined) || (provider !== 'kafka' && one === undefined),
+    {
+      error: () =>
+        'either `bootstrap` or `listeners`; of a cluster of MSK or Confluent Cloud none, and they are those that a crawl finds',
+    },
   )
 
 const profile = z.strictObject({
@@ -159,6 +259,8 @@ const grant = z
     transactionalIds: z.array(namePattern).optional(),
     maxLease: duration.optional(),
     quota: quota.optional(),
+    /** Whether its holders may use the schema registries of the clusters that its channels lead to. */
+    schemas: z.boolean().optional(),
     until: day.optional(),
   })
   .refine((value) => value.produce !== undefined || value.consume !== undefined, {
@@ -190,8 +292,6 @@ const route = z.strictObject(routeMembers).refine(hasOneOfThem, eitherOfThem)
 const writtenRoute = z
   .strictObject({ ...routeMembers, cluster: z.union([clusterName, z.strictObject({ labels: someLabels })]) })
   .refine(hasOneOfThem, eitherOfThem)
-
-const awsRegion = z.string().regex(/^[a-z]{2,3}(?:-[a-z]+)+-\d$/, { error: () => 'a region such as `eu-west-1`' })
 
 /** Where a crawl looks for clusters, besides those that `clusters` describes itself. */
 const crawlSource = z.discriminatedUnion('provider', [

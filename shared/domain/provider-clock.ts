@@ -31,7 +31,23 @@ export const mskClock: ProviderClock = {
   firstRetrySeconds: 10,
 }
 
-const clocks: Readonly<Record<Provider, ProviderClock>> = { kafka: kafkaClock, msk: mskClock }
+/**
+ * Confluent Cloud takes minutes until an API key works, and says no number.
+ * @see https://docs.confluent.io/cloud/current/security/authenticate/workload-identities/service-accounts/api-keys/manage-api-keys.html
+ */
+export const confluentClock: ProviderClock = {
+  ...kafkaClock,
+  propagationSeconds: 10 * minute,
+  lookEverySeconds: 10,
+  // its windows of requests are of seconds
+  firstRetrySeconds: 10,
+}
+
+const clocks: Readonly<Record<Provider, ProviderClock>> = {
+  kafka: kafkaClock,
+  msk: mskClock,
+  confluent: confluentClock,
+}
 
 /** Secrets Manager takes 50 a second in a region, all its users together. */
 export const secretWritesPerSecond = 40

@@ -1,5 +1,5 @@
 import { type ClusterAccess, clusterAccess, type GrantedPart, grantedParts } from './access.ts'
-import type { Cluster } from './cluster.ts'
+import { type Cluster, identityPoolsOf } from './cluster.ts'
 import type { DecideContext } from './decide.ts'
 import { type Directory, grantsOf } from './directory.ts'
 import { isExpired } from './grant.ts'
@@ -29,6 +29,16 @@ export const reachOf = (directory: Directory, principal: Pick<Principal, 'name' 
   }
   const ends = held.flatMap(({ until }) => (until === undefined ? [] : [until.getTime()]))
   return { clusters, validUntil: ends.length === 0 ? undefined : new Date(Math.min(...ends)) }
+}
+
+/** Whom grants name and lead to a cluster, sorted. */
+export const principalsNamedOn = (directory: Directory, cluster: string, now: Date): readonly string[] => {
+  const names = new Set(directory.grants.flatMap(({ principals = [] }) => principals))
+  const reaches = (name: string): boolean => {
+    const held = grantsOf(directory, { name, labels: {} }).filter((grant) => !isExpired(grant, now))
+    return grantedParts(directory, { name, labels: {} }, held).some(({ route }) => route.cluster === cluster)
+  }
+  return [...names].filter(reaches).sort()
 }
 
 export type TokenDenyReason =
@@ -82,7 +92,11 @@ export const decideToken = (
     clusters,
   })
   if (isRevoked(denied, principal.name)) return deny(1, 'principal_denied')
-  const takesTokens = (name: string): boolean => directory.clusters.get(name)?.auth.includes('jwt') !== false
+  const takesTokens = (name: string): boolean => {
+    const cluster = directory.clusters.get(name)
+    if (cluster === undefined) return true
+    return cluster.auth.includes('jwt') && identityPoolsOf(cluster, principal.name)?.length !== 0
+  }
   const reached = [...reach.clusters.keys()].filter(takesTokens)
   if (asked === undefined && reached.length > 1) return deny(2, 'several_clusters', reached.sort())
   const name = asked ?? reached[0]

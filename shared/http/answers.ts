@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { leaseIdPattern } from '../domain/intent.ts'
-import { type ResolveAnswer, scramMechanism } from './connection.ts'
+import { type ResolveAnswer, storedMechanisms } from './connection.ts'
 import { oauthErrorCodes } from './oauth-error.ts'
 import { problems } from './problem.ts'
 import type { ServicegwAnswer } from './servicegw-answer.ts'
@@ -41,21 +41,55 @@ export const resolveAnswerSchema = z.strictObject({
           .describe('Asked pattern to an anchored regular expression over topics; it runs in Java, RE2 and librdkafka.')
           .exactOptional(),
         properties: properties.describe("Settings of every client of this cluster, in Kafka's own names; no secret."),
+        extensions: z
+          .record(z.string(), z.string())
+          .describe('SASL extensions (RFC 7628) that a client sends beside its token; on Confluent Cloud alone.')
+          .exactOptional(),
         producer: properties.describe('Only with `produce` in the intent.').exactOptional(),
         consumer: properties.describe('Only with `consume` in the intent.').exactOptional(),
+        schemaRegistry: z
+          .strictObject({
+            url: z.url(),
+            logicalCluster: z.string().describe('What the header `target-sr-cluster` has to say.').exactOptional(),
+            identityPoolId: z
+              .string()
+              .describe('What the header `Confluent-Identity-Pool-Id` has to say.')
+              .exactOptional(),
+            credential: z.union([
+              z.strictObject({ kind: z.literal('jwt'), token: z.string(), expiresAt: time }),
+              z.strictObject({ kind: z.literal('basic'), username: z.string(), password: z.string() }),
+            ]),
+          })
+          .describe('Only with a grant that says `schemas`, where the cluster has a registry.')
+          .exactOptional(),
         credential: z.union([
           z.strictObject({ kind: z.literal('jwt'), token: z.string(), expiresAt: time }),
+          z
+            .strictObject({ kind: z.literal('workload') })
+            .describe('The client gets its tokens from AWS, as its own role; `properties` say how.'),
+          z
+            .strictObject({ kind: z.literal('msk-iam'), token: z.string(), expiresAt: time })
+            .describe('What SASL/OAUTHBEARER takes as its token; it is no JWT, and says nothing to the client.'),
           z.strictObject({
             kind: z.literal('scram'),
-            mechanism: z.literal(scramMechanism),
+            mechanism: z.literal(storedMechanisms.scram),
             username: z.string(),
             password: z.string(),
             slot,
           }),
           z
             .strictObject({
+              kind: z.literal('api-key'),
+              mechanism: z.literal(storedMechanisms['api-key']),
+              username: z.string().describe('The API key.'),
+              password: z.string().describe('Its secret.'),
+              slot,
+            })
+            .describe('Of Confluent Cloud.'),
+          z
+            .strictObject({
               kind: z.literal('reference'),
-              mechanism: z.literal(scramMechanism),
+              mechanism: z.literal(storedMechanisms.scram),
               arn: z
                 .string()
                 .describe('Of a secret in AWS Secrets Manager, which the caller reads with rights of its own.'),
@@ -66,6 +100,15 @@ export const resolveAnswerSchema = z.strictObject({
             .describe(
               'The text of the secret is JSON: `username` and `password`, on clusters that are not MSK below the name of the slot.',
             ),
+          z
+            .strictObject({
+              kind: z.literal('reference'),
+              mechanism: z.literal(storedMechanisms['api-key']),
+              arn: z.string().describe('Of a secret in AWS Secrets Manager, as above.'),
+              versionId: z.string(),
+              slot,
+            })
+            .describe('The text of the secret is JSON: the user is `apiKey`, the password `apiSecret`.'),
         ]),
       }),
     )

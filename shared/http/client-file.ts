@@ -1,9 +1,10 @@
 import { quoted } from '../domain/channel.ts'
 import { toDialect } from '../domain/client-dialect.ts'
+import type { StoredKind } from '../domain/cluster.ts'
 import { SwitchboardError } from '../domain/errors.ts'
 import type { ClientFamily } from '../domain/intent.ts'
 import type { ClientRole, Properties, PropertyValue } from '../domain/profile.ts'
-import type { ConnectionSettings } from './connection.ts'
+import type { ConnectionSettings, RegistrySettings } from './connection.ts'
 
 /**
  * Where the client that runs with a file gets its tokens. Neither Java's client nor librdkafka takes a token from its
@@ -27,8 +28,13 @@ export type TokenSource =
   /** A file that somebody else keeps our token in, read again at each login; Java alone. */
   | { readonly kind: 'token-file'; readonly tokenFile: string }
 
-/** A user that the cluster has on record; the client needs no endpoint of ours. */
-export type StoredLogin = { readonly kind: 'scram'; readonly username: string; readonly password: string }
+/** A user or key that the cluster has on record; the client needs no endpoint of ours. */
+export type StoredLogin = { readonly kind: StoredKind; readonly username: string; readonly password: string }
+
+const isStoredLogin = (login: ClientLogin): login is StoredLogin => login.kind === 'scram' || login.kind === 'api-key'
+
+/** Whom the schema registry of a cluster lets in by HTTP Basic. */
+export type RegistryUser = { readonly username: string; readonly password: string }
 
 /** How the client that runs with a file proves who it is. */
 export type ClientLogin = TokenSource | StoredLogin
@@ -85,6 +91,11 @@ const loginModule = (options: Readonly<Record<string, string>>, module = `${jaas
     ' ',
   )};`
 
+const storedModules: Readonly<Record<StoredKind, string>> = {
+  scram: 'scram.ScramLoginModule',
+  'api-key': 'plain.PlainLoginModule',
+}
+
 type Settings = Readonly<Record<string, PropertyValue>>
 
 /**
@@ -98,10 +109,16 @@ const fileUrl = (path: string): string => {
 
 const tokenEndpoint = 'sasl.oauthbearer.token.endpoint.url'
 
-const javaLogin = (source: ClientLogin): Settings => {
-  if (source.kind === 'scram') {
-    const { username, password } = source
-    return { 'sasl.jaas.config': loginModule({ username, password }, `${security}.scram.ScramLoginModule`) }
+type Extensions = Readonly<Record<string, string>>
+
+/** Of the login module, which sends them beside the token; the client has no setting of its own for them. */
+const javaExtensions = (extensions: Extensions): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(extensions).map(([name, value]) => [`extension_${name}`, value]))
+
+const javaLogin = (source: ClientLogin, extensions: Extensions): Settings => {
+  if (isStoredLogin(source)) {
+    const { kind, username, password } = source
+    return { 'sasl.jaas.config': loginModule({ username, password }, `${security}.${storedModules[kind]}`) }
   }
   const handler = { 'sasl.login.callback.handler.class': `${jaas}.OAuthBearerLoginCallbackHandler` }
   switch (source.kind) {
@@ -112,7 +129,7 @@ const javaLogin = (source: ClientLogin): Settings => {
         'sasl.oauthbearer.jwt.retriever.class': `${jaas}.JwtBearerJwtRetriever`,
         'sasl.oauthbearer.assertion.file': source.assertionFile,
         'sasl.oauthbearer.scope': source.scope,
-        'sasl.jaas.config': loginModule({}),
+        'sasl.jaas.config': loginModule(javaExtensions(extensions)),
       }
     case 'client_credentials': {
       // as options of the login module, clients from Kafka 3.4 on understand them
@@ -120,13 +137,58 @@ const javaLogin = (source: ClientLogin): Settings => {
       return {
         ...handler,
         [tokenEndpoint]: source.tokenEndpointUrl,
-        'sasl.jaas.config': loginModule({ clientId, clientSecret, scope }),
+        'sasl.jaas.config': loginModule({ clientId, clientSecret, scope, ...javaExtensions(extensions) }),
       }
     }
     case 'token-file':
-      return { ...handler, [tokenEndpoint]: fileUrl(source.tokenFile), 'sasl.jaas.config': loginModule({}) }
+      return {
+        ...handler,
+        [tokenEndpoint]: fileUrl(source.tokenFile),
+        'sasl.jaas.config': loginModule(javaExtensions(extensions)),
+      }
   }
 }
+
+/** As a client of schema registries gets its tokens: with a secret and in no other way. */
+const registryTokens = (
+  { logicalCluster, identityPoolId }: RegistrySettings,
+  source: ClientLogin,
+): Settings | undefined =>
+  source.kind !== 'client_credentials' || logicalCluster === undefined || identityPoolId === undefined
+    ? undefined
+    : {
+        'bearer.auth.credentials.source': 'OAUTHBEARER',
+        'bearer.auth.issuer.endpoint.url': source.tokenEndpointUrl,
+        'bearer.auth.client.id': source.clientId,
+        'bearer.auth.client.secret': source.clientSecret,
+        'bearer.auth.scope': source.scope,
+        'bearer.auth.logical.cluster': logicalCluster,
+        'bearer.auth.identity.pool.id': identityPoolId,
+      }
+
+const userInfo = ({ username, password }: RegistryUser): Settings => ({
+  'basic.auth.user.info': `${username}:${password}`,
+})
+
+/**
+ * In the names of Confluent's serializers, which read the file of their client.
+ * @returns nothing for a client that can get no tokens for it
+ * @see https://docs.confluent.io/platform/current/schema-registry/sr-client-configs.html
+ */
+const javaRegistry = (
+  registry: RegistrySettings,
+  source: ClientLogin,
+  user: RegistryUser | undefined,
+): Settings | undefined => {
+  const login = user === undefined ? registryTokens(registry, source) : userInfo(user)
+  if (login === undefined) return undefined
+  const place = { 'schema.registry.url': registry.url }
+  return user === undefined
+    ? { ...place, ...login }
+    : { ...place, 'basic.auth.credentials.source': 'USER_INFO', ...login }
+}
+
+const noJavaRegistry = '# no schema.registry.url: its client gets tokens by client_credentials alone'
 
 const escapes: Readonly<Record<string, string>> = {
   '\\': '\\\\',
@@ -151,7 +213,7 @@ const escapedName = (text: string): string => escaped(text).replaceAll(/[ :=#!]/
  * @see https://cwiki.apache.org/confluence/display/KAFKA/KIP-1139
  */
 export const javaOptions = (source: ClientLogin): Readonly<Record<string, string>> => {
-  if (source.kind === 'scram') return {}
+  if (isStoredLogin(source)) return {}
   const prefix = 'org.apache.kafka.sasl.oauthbearer'
   if (source.kind === 'token-file') return { [`${prefix}.allowed.urls`]: fileUrl(source.tokenFile) }
   return {
@@ -162,23 +224,36 @@ export const javaOptions = (source: ClientLogin): Readonly<Record<string, string
 
 /**
  * One client's connection as the file that a Java client runs with. Its first line is a comment with the JVM options that
- * Kafka wants besides, if any: they are system properties, which no file can set.
+ * Kafka wants besides, if any: they are system properties, which no file can set. Serializers of Confluent read the same file.
  * @see https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/Properties.html#load(java.io.Reader)
  * @see https://cwiki.apache.org/confluence/display/KAFKA/KIP-1139
  * @throws Error when the settings are those of two roles; SwitchboardError for a source that such a client does not have
  */
-export const renderJavaProperties = (settings: ConnectionSettings, source: ClientLogin): string => {
+export const renderJavaProperties = (
+  settings: ConnectionSettings,
+  source: ClientLogin,
+  registryUser?: RegistryUser,
+): string => {
   const options = Object.entries(javaOptions(source)).map(([name, value]) => escaped(`-D${name}=${value}`))
-  const properties = { ...flatten(settings, 'java'), ...javaLogin(source) }
+  const { schemaRegistry } = settings
+  const registry = schemaRegistry && javaRegistry(schemaRegistry, source, registryUser)
+  const properties = { ...flatten(settings, 'java'), ...javaLogin(source, settings.extensions ?? {}), ...registry }
   return [
     ...(options.length === 0 ? [] : [`# ${options.join(' ')}`]),
     ...Object.entries(properties).map(([name, value]) => `${escapedName(name)}=${escapedValue(String(value))}`),
+    ...(schemaRegistry === undefined || registry !== undefined ? [] : [noJavaRegistry]),
     '',
   ].join('\n')
 }
 
-const librdkafkaLogin = (source: ClientLogin): Settings => {
-  if (source.kind === 'scram') return { 'sasl.username': source.username, 'sasl.password': source.password }
+/** A list of `name=value` joined by `,`, so that no value can have one. */
+const librdkafkaExtensions = (extensions: Extensions): Settings => {
+  const pairs = Object.entries(extensions).map(([name, value]) => `${name}=${value}`)
+  return pairs.length === 0 ? {} : { 'sasl.oauthbearer.extensions': pairs.join(',') }
+}
+
+const librdkafkaLogin = (source: ClientLogin, extensions: Extensions): Settings => {
+  if (isStoredLogin(source)) return { 'sasl.username': source.username, 'sasl.password': source.password }
   if (source.kind === 'token-file')
     throw new SwitchboardError('invalid_intent', {
       detail: 'librdkafka reads no token from a file; allowed: an assertion',
@@ -187,6 +262,7 @@ const librdkafkaLogin = (source: ClientLogin): Settings => {
     'sasl.oauthbearer.method': 'oidc',
     [tokenEndpoint]: source.tokenEndpointUrl,
     'sasl.oauthbearer.scope': source.scope,
+    ...librdkafkaExtensions(extensions),
   }
   if (source.kind === 'jwt-bearer')
     return {
@@ -203,10 +279,28 @@ const librdkafkaLogin = (source: ClientLogin): Settings => {
 
 /**
  * One client's connection as the flat object that every binding of librdkafka takes.
+ * @param source undefined where the settings themselves say how the client gets its tokens
  * @see https://github.com/confluentinc/librdkafka/blob/v2.16.0/CONFIGURATION.md
  * @throws Error when the settings are those of two roles; SwitchboardError for a source that such a client does not have
  */
 export const renderLibrdkafka = (
   settings: ConnectionSettings,
-  source: ClientLogin,
-): Record<string, string | number | boolean> => ({ ...flatten(settings, 'librdkafka'), ...librdkafkaLogin(source) })
+  source: ClientLogin | undefined,
+): Record<string, string | number | boolean> => ({
+  ...flatten(settings, 'librdkafka'),
+  ...(source === undefined ? {} : librdkafkaLogin(source, settings.extensions ?? {})),
+})
+
+/**
+ * What `SchemaRegistryClient` of `confluent_kafka.schema_registry` takes.
+ * @throws Error without a user, for a registry and a source that give no tokens
+ */
+export const renderRegistryClient = (
+  registry: RegistrySettings,
+  source: ClientLogin | undefined,
+  user: RegistryUser | undefined,
+): Record<string, string | number | boolean> => {
+  const login = user === undefined ? source && registryTokens(registry, source) : userInfo(user)
+  if (login === undefined) throw new Error('there is no credential for the schema registry')
+  return { url: registry.url, ...login }
+}

@@ -13,6 +13,7 @@ import {
   type TopicInfo,
 } from '@aws-sdk/client-kafka'
 import type { FoundBroker, FoundListener, FoundTopic, FoundUser, PartName, Parts } from '../domain/inventory.ts'
+import { partitionOf } from '../domain/msk-iam.ts'
 import type { Calls } from './calls.ts'
 import { type ClusterSource, type Listed, type Part, SourceError, toFailure } from './cluster-source.ts'
 import { type Page, pagesOf } from './pages.ts'
@@ -67,11 +68,6 @@ export const listenersOf = (brokers: GetBootstrapBrokersResponse): readonly Foun
     const bootstrap = brokers[field]
     return bootstrap === undefined || bootstrap === '' ? [] : [{ field, bootstrap, ...waysIn[field] }]
   })
-
-const partitionOf = (region: string): string => {
-  if (region.startsWith('cn-')) return 'aws-cn'
-  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws'
-}
 
 const prefixOf = ({ account, region }: MskPlace): string =>
   `arn:${partitionOf(region)}:kafka:${region}:${account}:cluster/`

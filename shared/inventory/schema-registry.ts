@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { FoundSubject } from '../domain/inventory.ts'
+import { type Part, toFailure } from './cluster-source.ts'
 import type { JsonApi } from './json-api.ts'
 import { pagesOf } from './pages.ts'
 
@@ -28,4 +29,14 @@ export async function* subjectPages(api: JsonApi): AsyncGenerator<readonly Found
     },
   })
   for await (const { items } of pages) yield items.map((name) => ({ name }))
+}
+
+/** The registry of a cluster that no control plane knows; what fails there says nothing against the cluster. */
+export async function* observeRegistry(url: string, open: () => Promise<JsonApi>): AsyncGenerator<Part> {
+  try {
+    for await (const subjects of subjectPages(await open()))
+      yield { part: 'registries', found: [{ id: new URL(url).host, url, subjects }] }
+  } catch (error) {
+    yield { part: 'unknown', of: 'registries', failure: toFailure(error) }
+  }
 }

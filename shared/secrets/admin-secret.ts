@@ -2,11 +2,21 @@ import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/clien
 import * as z from 'zod'
 import type { AdminCredential } from '../domain/cluster.ts'
 
-const adminSchema = z.object({
-  username: z.string().min(1),
-  password: z.string().min(1),
-  mechanism: z.enum(['SCRAM-SHA-512', 'SCRAM-SHA-256', 'PLAIN']).default('SCRAM-SHA-512'),
-})
+const adminSchema = z.union([
+  z.object({
+    username: z.string().min(1),
+    password: z.string().min(1),
+    mechanism: z.enum(['SCRAM-SHA-512', 'SCRAM-SHA-256', 'PLAIN']).default('SCRAM-SHA-512'),
+  }),
+  // an API key of Confluent Cloud, in the shape in which Secrets Manager itself rotates them
+  z.object({ apiKey: z.string().min(1), apiSecret: z.string().min(1) }).transform(
+    ({ apiKey, apiSecret }): AdminCredential => ({
+      username: apiKey,
+      password: apiSecret,
+      mechanism: 'PLAIN',
+    }),
+  ),
+])
 
 /** @throws Error naming the secret, never its content */
 export const readAdminSecret = async (secrets: SecretsManagerClient, secretId: string): Promise<AdminCredential> => {
@@ -19,6 +29,8 @@ export const readAdminSecret = async (secrets: SecretsManagerClient, secretId: s
   }
   const parsed = adminSchema.safeParse(value)
   if (!parsed.success)
-    throw new Error(`the admin secret \`${secretId}\` must be JSON with \`username\` and \`password\``)
+    throw new Error(
+      `the admin secret \`${secretId}\` must be JSON with \`username\` and \`password\`, or \`apiKey\` and \`apiSecret\``,
+    )
   return parsed.data
 }

@@ -12,7 +12,7 @@ import {
   type SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod'
-import type { FailureReason } from '../domain/failure-reason.ts'
+import { CredentialError } from '../domain/credential-error.ts'
 import { type Credential, type SlotName, slotNames } from '../domain/rotation.ts'
 
 /** What a client logs in with. */
@@ -29,10 +29,18 @@ export type SlotSecretStore = {
   readonly read: (cluster: string, principal: string, slot: SlotName) => Promise<SlotSecret | undefined>
   /** Where the password of a slot that is handed out can be read; nothing where `read` has nothing. Reads no secret. */
   readonly locate: (cluster: string, principal: string, slot: SlotName) => Promise<SecretReference | undefined>
-  /** As `read`, for who may bring a secret back that somebody deleted. */
-  readonly recover: (cluster: string, principal: string, slot: SlotName) => Promise<SlotSecret | undefined>
-  /** The password of the slot's generation: made and saved unless it is there. */
-  readonly ensure: (credential: Credential, slot: SlotName, username: string) => Promise<SlotSecret>
+  /**
+   * As `read`, for who may bring a secret back that somebody deleted; nothing where it is that of another user.
+   * @param user of the slot, see `slotUser`
+   */
+  readonly recover: (
+    cluster: string,
+    principal: string,
+    slot: SlotName,
+    user: string,
+  ) => Promise<SlotSecret | undefined>
+  /** What the slot's generation logs in with: made and saved unless it is there. */
+  readonly ensure: (credential: Credential, slot: SlotName, user: string) => Promise<SlotSecret>
   /**
    * To be called when the slot's user is gone: deletes its secret, with a window to bring it back in, unless the other
    * slot needs it. What is gone counts as deleted.
@@ -40,15 +48,8 @@ export type SlotSecretStore = {
   readonly removeSlot: (credential: Credential, slot: SlotName) => Promise<void>
 }
 
-/** Without any word of the secret. */
-export class SlotSecretError extends Error {
-  readonly reason: FailureReason
-
-  constructor(reason: FailureReason, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'SlotSecretError'
-    this.reason = reason
-  }
+export class SlotSecretError extends CredentialError {
+  override name = 'SlotSecretError'
 }
 
 const slotSchema = z.strictObject({
@@ -78,8 +79,8 @@ const tokenAfter = (name: string, version: string): string =>
 
 const denials = ['AccessDeniedException', 'DecryptionFailure', 'EncryptionFailure', 'UnrecognizedClientException']
 
-export const toSlotSecretError = (cause: unknown, name: string): SlotSecretError => {
-  if (cause instanceof SlotSecretError) return cause
+export const toSlotSecretError = (cause: unknown, name: string): CredentialError => {
+  if (cause instanceof CredentialError) return cause
   const errorName = cause instanceof Error ? cause.name : 'unknown'
   const reason = denials.includes(errorName) ? 'secret_denied' : 'secret_unavailable'
   return new SlotSecretError(reason, `the secret \`${name}\`: ${errorName}`, { cause })
@@ -242,10 +243,11 @@ export const createSlotSecrets = (secrets: SecretsManagerClient, stack: string, 
     // the current version has the password of every slot that is handed out
     locate: (cluster, principal) => named(cluster, principal, (name) => locateSecret(secrets, name)),
 
-    recover: (cluster, principal, slot) =>
+    recover: (cluster, principal, slot, user) =>
       named(cluster, principal, async (name) => {
         const found = await find(name)
-        return slotsOf(found.kind === 'deleted' ? await restore(name) : found)[slot]
+        const secret = slotsOf(found.kind === 'deleted' ? await restore(name) : found)[slot]
+        return secret?.username === user ? secret : undefined
       }),
 
     ensure: (credential, slot, username) =>

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { initPolicy, writePolicyFile } from '../../cli/init.ts'
 import { parsePolicyFile } from '../../cli/policy-file.ts'
-import type { FoundAcl, FoundCluster, Parts } from '../../shared/domain/inventory.ts'
+import type { FoundAcl, FoundCluster, FoundListener, Parts } from '../../shared/domain/inventory.ts'
 import type { Policy } from '../../shared/domain/policy.ts'
 import { aFoundCluster, aSnapshot, aTopic } from '../fixtures/inventories.ts'
 import { anInventoryWorld } from '../fixtures/inventory-world.ts'
@@ -73,6 +73,38 @@ describe('switchboard init --from-inventory', () => {
     expect(text).toContain('# fill in `admin: { secret: <name or ARN> }`')
     const filledIn = text.replace(/^( +)arn: .*$/m, (line, indent) => `${line}\n${indent}admin: { secret: x }`)
     expect(parsed(filledIn).clusters.payments).toMatchObject({ provider: 'msk', arn, admin: { secret: 'x' } })
+  })
+
+  test('lets principals in by IAM where an MSK cluster has a listener for it, and says what that needs', async () => {
+    const world = await anInventoryWorld(nothing)
+    const [scram] = aFoundCluster().listeners
+    const iam: FoundListener = {
+      field: 'BootstrapBrokerStringSaslIam',
+      network: 'vpc',
+      bootstrap: 'b-1.payments:9098',
+      security: 'SASL_SSL',
+      mechanisms: ['AWS_MSK_IAM'],
+    }
+    const serverless = arn.replace(/-1$/, '-s1')
+    await world.found(ofPayments({ listeners: scram === undefined ? [] : [scram, iam] }))
+    await world.found(aSnapshot({ ...ofPayments({ name: 'events', listeners: [iam] }), id: serverless }))
+
+    const text = await initPolicy(world)
+    const file = parsePolicyFile(text)
+
+    // with IAM alone nobody has a user or an ACL, so nobody is needed to make them
+    expect(file.ok || file.issues.map(({ detail }) => detail)).toEqual([
+      expect.stringContaining('the cluster `payments` has no `admin.secret`'),
+    ])
+    expect(text.match(/fill in `admin/g)).toHaveLength(1)
+    expect(text.match(/`mskIamClusters`/g)).toHaveLength(2)
+    const { clusters } = parsed(
+      text.replace(/^( +)arn: .*-1$/m, (line, indent) => `${line}\n${indent}admin: { secret: x }`),
+    )
+    expect(clusters).toMatchObject({
+      payments: { provider: 'msk', arn, auth: ['msk-iam', 'scram'] },
+      events: { provider: 'msk', arn: serverless, auth: ['msk-iam'] },
+    })
   })
 
   test('keeps what the policy in force says of clusters, identities and sources', async () => {

@@ -421,6 +421,45 @@ describe('a cluster that becomes another one under its name', () => {
   })
 })
 
+describe('a service account that becomes another one', () => {
+  const withAccount = (serviceAccounts: Readonly<Record<string, string>>, id = 'lkc-1'): Partial<Policy> => ({
+    clusters: {
+      main: aCluster({
+        provider: 'confluent',
+        id,
+        environment: 'env-1',
+        cloudKey: { secret: 'cloud' },
+        auth: ['api-key'],
+        serviceAccounts,
+      }),
+    },
+  })
+  const before = withAccount({ 'orders-api': 'sa-1' })
+  const refused =
+    'apply would refuse this: the service account of `orders-api` on `main` changes, and there are API keys of the one that it was'
+
+  test('would be refused while there are keys of the one that it was, and so would none', async () => {
+    const { plan, credentials } = await aStack(before)
+    await credentials.write(0, aCredential({ a: { state: 'draining' } }), undefined)
+
+    for (const after of [withAccount({ 'orders-api': 'sa-2' }), withAccount({ billing: 'sa-1' })])
+      expect((await plan(after)).notes.join('\n')).toContain(refused)
+    expect((await plan(withAccount({ 'orders-api': 'sa-1' }, 'lkc-2'))).notes.join('\n')).toContain(
+      'becomes another one',
+    )
+    expect((await plan(withAccount({ 'orders-api': 'sa-1', billing: 'sa-2' }))).notes.join('\n')).not.toContain(
+      'refuse',
+    )
+  })
+
+  test('is nothing to speak of when there are no keys any more', async () => {
+    const { plan, credentials } = await aStack(before)
+    await credentials.write(0, aCredential({}), undefined)
+
+    expect((await plan(withAccount({}))).notes.join('\n')).not.toContain('refuse')
+  })
+})
+
 test('an MSK cluster without room for two users of each principal is told before anybody lacks one', async () => {
   const arn = 'arn:aws:kafka:eu-west-1:111122223333:cluster/main/0f0e0d0c-0b0a-0908-0706-050403020100-1'
   const policyOf = (count: number): Partial<Policy> => ({

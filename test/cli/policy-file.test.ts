@@ -58,7 +58,7 @@ describe('every refusal says where it is, what was found and what is allowed', (
       'an unknown name',
       'auth: [jwt]',
       'auth: [jwt], color: red',
-      '2:80 clusters.main.color: got the unknown name `color`, allowed: `provider`, `arn`, `auth`, `bootstrap`, `security`, `listeners`, `ca`, `audience`, `labels`, `admin`, `credential`, `rotation`, `quarantined`',
+      '2:80 clusters.main.color: got the unknown name `color`, allowed: `provider`, `arn`, `iam`, `id`, `environment`, `cloudKey`, `identityProvider`, `workload`, `identityPools`, `serviceAccounts`, `auth`, `bootstrap`, `security`, `listeners`, `ca`, `audience`, `labels`, `admin`, `credential`, `schemaRegistry`, `rotation`, `quarantined`',
     ],
     [
       'a name that cannot be one',

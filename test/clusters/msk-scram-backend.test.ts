@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, test } from 'vitest'
+import type { CredentialBackend } from '../../shared/clusters/credential-backend.ts'
 import { reasonOfError, reasonOfUnprocessed } from '../../shared/clusters/msk/reasons.ts'
 import { createMskScramBackend } from '../../shared/clusters/msk/scram-backend.ts'
-import type { ScramBackend } from '../../shared/clusters/scram-backend.ts'
 import { mskSecretName } from '../../shared/domain/msk-secret-name.ts'
 import { slotOfUser } from '../../shared/domain/principal.ts'
 import { simulateAssociations } from '../fixtures/simulated-associations.ts'
@@ -20,7 +20,7 @@ const foreign = [
 
 let msk: ReturnType<typeof simulateAssociations>
 let secrets: Map<string, string>
-let backend: ScramBackend
+let backend: CredentialBackend
 beforeEach(() => {
   msk = simulateAssociations(3)
   for (const arn of foreign) msk.arns.add(arn)
@@ -42,7 +42,7 @@ beforeEach(() => {
 const withSecrets = (...users: readonly string[]) =>
   users.map((name) => {
     secrets.set(name, arnOfUser(name))
-    return { name, password: 'never seen by MSK' }
+    return { name, username: name, password: 'never seen by MSK' }
   })
 const some = (count: number) => Array.from({ length: count }, (_, at) => `sb.p${at}@a`)
 const only = (outcome: string, ...names: readonly string[]) => new Map(names.map((name) => [name, { outcome }]))
@@ -101,7 +101,10 @@ describe('users of an MSK cluster', () => {
   })
 
   it('without a secret are not made, and the others are', async () => {
-    const outcomes = await backend.create([...withSecrets('sb.billing@a'), { name: 'sb.gone@a', password: '' }])
+    const outcomes = await backend.create([
+      ...withSecrets('sb.billing@a'),
+      { name: 'sb.gone@a', username: 'sb.gone@a', password: '' },
+    ])
 
     expect(outcomes.get('sb.billing@a')).toEqual({ outcome: 'done' })
     expect(outcomes.get('sb.gone@a')).toMatchObject({ outcome: 'failed', reason: 'secret_unseen' })

@@ -53,6 +53,22 @@ describe('rule 5', () => {
     },
   )
 
+  it('5.2 gives tokens of AWS before a stored credential, where the answer has a place for them', () => {
+    const inside = { ...anyone, network: undefined }
+    const cluster = clusterWith([listener('iam', { auth: ['msk-iam'] }), listener('scram', { auth: ['scram'] })], {
+      auth: ['scram', 'msk-iam'],
+    })
+    const chosen = (caller: Parameters<typeof selectAccessPath>[1]) => {
+      const path = selectAccessPath(cluster, caller)
+      return [path?.kind, path?.listener.name]
+    }
+    expect(chosen(inside)).toEqual(['msk-iam', 'iam'])
+    for (const family of ['java', 'librdkafka', 'javascript'] as const)
+      expect(chosen({ ...inside, family })).toEqual(['msk-iam', 'iam'])
+    expect(chosen({ ...inside, kinds: ['jwt', 'scram'] })).toEqual(['scram', 'scram'])
+    expect(chosen({ ...inside, kinds: ['jwt'] })).toEqual([undefined, undefined])
+  })
+
   it('5.3 takes encrypted before plain, whatever their names', () => {
     expect(selected([listener('a', { security: 'SASL_PLAINTEXT' }), listener('b')])).toBe('b')
   })

@@ -294,3 +294,29 @@ test('the drift of several clusters is in order: by cluster, of each what is mis
   expect(shown(merged)).toEqual(['extra acl y', 'missing acl z', 'extra acl x'])
   expect(merged.untold).toEqual(untold)
 })
+
+test('on Confluent Cloud the ACLs of pools and service accounts are compared, and nobody else’s', () => {
+  const main = aCluster({
+    provider: 'confluent',
+    id: 'lkc-1',
+    auth: ['jwt', 'api-key'],
+    identityPools: { 'orders-api': 'pool-1' },
+    serviceAccounts: { 'orders-api': 'sa-1', search: 'sa-2' },
+  })
+  const given = {
+    ...policy,
+    clusters: { main },
+    grants: [{ principals: ['orders-api'], produce: ['kafka://acme/orders/**'] }],
+  }
+  const of = (user: string) =>
+    rightAcls(aDirectory(given), ['orders-api']).map((acl) => ({ ...acl, principal: `User:${user}` }))
+  const [first] = of('sa-1')
+  if (first === undefined) throw new Error('expected an ACL')
+
+  expect(shown(drift({ policy: given, acls: () => [...of('pool-1'), ...of('sa-1'), ...of('sa-9')] }))).toEqual([])
+  const found = shown(drift({ policy: given, acls: () => [...of('pool-1'), ...of('sa-1').slice(1), ...of('sa-2')] }))
+  expect(found).toContain(`missing acl sa-1 topic:literal:write:${first.name}`)
+  expect(found.filter((each) => each.startsWith('extra'))).toEqual(
+    of('sa-2').map(({ name }) => `extra acl sa-2 topic:literal:write:${name}`),
+  )
+})

@@ -29,6 +29,7 @@ describe('the facts of a cluster', () => {
 
     expect(found.listeners).toEqual([
       expect.objectContaining({ name: 'BootstrapBrokerStringPublicSaslScram', network: 'public', auth: ['scram'] }),
+      expect.objectContaining({ name: 'BootstrapBrokerStringSaslIam', network: undefined, auth: ['msk-iam'] }),
       expect.objectContaining({ name: 'BootstrapBrokerStringSaslScram', network: undefined, auth: ['scram'] }),
     ])
   })

@@ -264,7 +264,7 @@ test('a rotation of a cluster where nothing is stored is refused', () => {
   const rotation = { every: '30d' }
   expect(check({ clusters: { main: aCluster({ auth: ['jwt', 'scram'], rotation }) } })).toEqual([])
   expect(check({ clusters: { main: aCluster({ rotation }) } })).toEqual([
-    'clusters.main.rotation: `auth` of the cluster `main` is `jwt`, of which nothing is stored; allowed: `rotation` beside `scram`',
+    'clusters.main.rotation: `auth` of the cluster `main` is `jwt`, of which nothing is stored; allowed: `rotation` beside `scram` or `api-key`',
   ])
 })
 
@@ -272,16 +272,127 @@ describe('an MSK cluster', () => {
   const arn = 'arn:aws:kafka:eu-west-1:111122223333:cluster/main/0d0c0b0a-1111-2222-3333-444455556666-7'
   const checkCluster = (changes: Parameters<typeof aCluster>[0]) => check({ clusters: { main: aCluster(changes) } })
 
-  test('is its ARN, and takes passwords', () => {
+  test('is its ARN, and takes passwords and IAM', () => {
     expect(checkCluster({ provider: 'msk', arn, auth: ['scram'] })).toEqual([])
+    expect(checkCluster({ provider: 'msk', arn, auth: ['msk-iam', 'scram'] })).toEqual([])
     expect(checkCluster({ provider: 'msk', auth: ['scram'] })).toEqual([
-      'clusters.main: the MSK cluster `main` has no `arn`; allowed: the ARN of a provisioned cluster',
+      'clusters.main: the MSK cluster `main` has no `arn`; allowed: the ARN of an MSK cluster',
+    ])
+  })
+
+  test('without servers takes IAM alone', () => {
+    const serverless = arn.replace(/-7$/, '-s1')
+    expect(checkCluster({ provider: 'msk', arn: serverless, auth: ['msk-iam'] })).toEqual([])
+    expect(checkCluster({ provider: 'msk', arn: serverless, auth: ['msk-iam', 'scram'] })).toEqual([
+      'clusters.main.auth: `auth` of the MSK Serverless cluster `main` is `msk-iam`, `scram`; allowed: `msk-iam`',
+    ])
+  })
+
+  test('of IAM alone needs no admin, for nobody has a user there', () => {
+    expect(checkCluster({ provider: 'msk', arn, auth: ['msk-iam'], admin: undefined })).toEqual([])
+    expect(checkCluster({ provider: 'msk', arn, auth: ['msk-iam', 'scram'], admin: undefined })).toEqual([
+      expect.stringMatching(/^clusters\.main\.admin: /),
+    ])
+  })
+
+  test('has a role for IAM, and no other cluster has', () => {
+    const iam = { role: 'arn:aws:iam::111122223333:role/kafka-{principal}' }
+    expect(checkCluster({ provider: 'msk', arn, auth: ['msk-iam'], iam })).toEqual([])
+    expect(checkCluster({ provider: 'msk', arn, auth: ['scram'], iam })).toEqual([
+      'clusters.main.iam: `auth` of the cluster `main` is `scram`; allowed: `iam` beside `msk-iam`',
+    ])
+    expect(checkCluster({ auth: ['msk-iam'] })).toEqual([
+      'clusters.main.auth: the provider of `main` is `kafka`; allowed: `msk-iam` beside `provider: msk`',
+    ])
+  })
+
+  test('has no role of a longer name than IAM knows, for anybody whom grants lead there', () => {
+    const checkRole = (role: string, principals: readonly string[]) =>
+      check({
+        clusters: { main: aCluster({ provider: 'msk', arn, auth: ['msk-iam'], iam: { role } }), other: aCluster() },
+        grants: [
+          { principals: [...principals], produce: ['kafka://acme/orders/**'] },
+          { principals: [`${'x'.repeat(62)}y`], produce: ['kafka://elsewhere/**'] },
+        ],
+        routes: [
+          { channel: 'kafka://acme/**', cluster: 'main', topic: '{path}' },
+          { channel: 'kafka://elsewhere/**', cluster: 'other', topic: '{path}' },
+        ],
+      })
+    const template = 'arn:aws:iam::111122223333:role/a/long/path/kafka-{principal}'
+    const [fits, tooLong] = ['x'.repeat(58), 'x'.repeat(59)]
+    expect(checkRole(template, [fits])).toEqual([])
+    expect(checkRole(template, [fits, tooLong])).toEqual([
+      `clusters.main.iam.role: the role of \`${tooLong}\` is \`kafka-${tooLong}\`, of 65 characters; allowed: 64`,
+    ])
+    const ofAll = 'x'.repeat(65)
+    expect(checkRole(`arn:aws:iam::111122223333:role/${ofAll}`, [fits, tooLong])).toEqual([
+      `clusters.main.iam.role: the role \`${ofAll}\` has a name of 65 characters or more; allowed: 64`,
+    ])
+  })
+
+  test.each([
+    ['arn:aws:kafka:nowhere:111122223333', '`nowhere` of `aws`'],
+    ['arn:aws:kafka:cn-north-1:111122223333', '`cn-north-1` of `aws`'],
+    ['arn:aws-cn:kafka:eu-west-1:111122223333', '`eu-west-1` of `aws-cn`'],
+    ['arn:aws:kafka:us-gov-west-1:111122223333', '`us-gov-west-1` of `aws`'],
+  ])('is in no place `%s`', (place, said) => {
+    const wrong = arn.replace(/^.*111122223333/, place)
+    expect(checkCluster({ provider: 'msk', arn: wrong, auth: ['scram'] })).toEqual([
+      expect.stringContaining(`the region of the MSK cluster \`main\` is ${said}; allowed: a region`),
+    ])
+  })
+
+  test.each(['arn:aws-cn:kafka:cn-north-1', 'arn:aws-us-gov:kafka:us-gov-west-1', 'arn:aws:kafka:ap-southeast-2'])(
+    'is in `%s`',
+    (place) => {
+      const there = arn.replace(/^.*eu-west-1/, place)
+      expect(checkCluster({ provider: 'msk', arn: there, auth: ['scram'] })).toEqual([])
+    },
+  )
+
+  test('takes no grants by IAM that fit into no session, and says whose', () => {
+    const clusters = { main: aCluster({ provider: 'msk', arn, auth: ['msk-iam'] }) }
+    const produce = Array.from({ length: 40 }, (_, at) => `kafka://acme/orders/number-${at}`)
+    const withGrants = (grants: Policy['grants']) => check({ clusters, grants })
+    expect(withGrants([{ principals: ['p'], produce: produce.slice(0, 10) }])).toEqual([])
+    expect(
+      withGrants([
+        { principals: ['q'], consume: ['kafka://acme/**'] },
+        { principals: ['p'], produce },
+      ]),
+    ).toEqual([
+      expect.stringMatching(
+        /^grants\.1: `p` cannot have all that its grants give on the MSK cluster `main` by IAM: .* take \d{4} characters in a policy of AWS, allowed: 2048; allowed: fewer names/,
+      ),
+    ])
+    expect(withGrants([{ principals: { labels: { team: 'x' } }, produce }])).toEqual([
+      expect.stringMatching(/^grants\.0: whoever has these labels cannot have all/),
+    ])
+    // a pattern is one prefix, however many topics that is
+    expect(withGrants([{ principals: ['p'], produce: ['kafka://acme/orders/**', ...produce] }])).toEqual([])
+    const ids = Array.from({ length: 40 }, (_, at) => `transaction-${at}`)
+    expect(
+      withGrants([{ principals: ['p'], produce: ['kafka://acme/orders/**'], transactionalIds: ids }]),
+    ).toHaveLength(1)
+    expect(
+      withGrants([
+        { principals: ['p'], produce: ['kafka://acme/orders/**'], transactionalIds: [...ids, 'transaction-*'] },
+      ]),
+    ).toEqual([])
+  })
+
+  test('knows no quotas of who is let in by IAM', () => {
+    const clusters = { main: aCluster({ provider: 'msk', arn, auth: ['msk-iam', 'scram'] }) }
+    const grant = { principals: ['p'], produce: ['kafka://acme/orders/**'], quota: { produceBytesPerSecond: 1_000 } }
+    expect(check({ clusters, grants: [grant] })).toEqual([
+      expect.stringMatching(/^grants\.0\.quota: a route leads to the cluster `main`, where `msk-iam` knows no quotas/),
     ])
   })
 
   test('takes no tokens of ours', () => {
     expect(checkCluster({ provider: 'msk', arn, auth: ['scram', 'jwt'] })).toEqual([
-      'clusters.main.auth: `auth` of the MSK cluster `main` is `scram`, `jwt`; allowed: `scram`',
+      'clusters.main.auth: `auth` of the MSK cluster `main` is `scram`, `jwt`; allowed: `msk-iam`, `scram`',
     ])
   })
 
@@ -293,12 +404,55 @@ describe('an MSK cluster', () => {
 
   test.each([
     'main',
-    'arn:aws:kafka:eu-west-1:111122223333:cluster/main/0d0c0b0a-1111-2222-3333-444455556666-s1',
     'arn:aws:kafka:eu-west-1:111122223333:topic/main/0d0c0b0a-1111-2222-3333-444455556666-7',
     `${arn} `,
   ])('is not named by `%s`', (text) => {
     expect(
       policySchema.safeParse(aPolicy({ clusters: { main: aCluster({ provider: 'msk', arn: text }) } })).success,
     ).toBe(false)
+  })
+})
+
+describe('a schema registry', () => {
+  const withRegistry = (
+    schemaRegistry: NonNullable<Policy['clusters'][string]['schemaRegistry']> | undefined,
+    cluster: Partial<Policy['clusters'][string]> = {},
+  ): Partial<Policy> => ({
+    clusters: { main: aCluster({ schemaRegistry, ...cluster }) },
+    grants: [{ principals: ['p'], produce: ['kafka://acme/orders/**'], schemas: true }],
+  })
+  const basic = { url: 'https://registry.acme.com', secret: 'switchboard/prod/registries/main/{principal}' }
+  const byPool = { url: 'https://registry.acme.com', id: 'lsrc-abc123' }
+
+  test('is one of a grant that leads to its cluster', () => {
+    expect(check(withRegistry(basic))).toEqual([])
+    expect(check(withRegistry(undefined))).toEqual([
+      expect.stringMatching(/^grants\.0\.schemas: no route of its channels leads to a cluster with a schema registry/),
+    ])
+  })
+
+  test('takes tokens through identity pools alone', () => {
+    const confluent = { provider: 'confluent', id: 'lkc-abc123' } as const
+    expect(check(withRegistry(byPool, { ...confluent, auth: ['jwt'] }))).toEqual([])
+    expect(check(withRegistry(byPool))).toEqual([
+      'clusters.main.schemaRegistry.id: the provider of `main` is `kafka`; allowed: `secret`, and `id` beside `provider: confluent`',
+    ])
+    expect(check(withRegistry(byPool, { ...confluent, auth: ['api-key'] }))).toContain(
+      'clusters.main.schemaRegistry.id: `auth` of the cluster `main` is `api-key`, and nobody has an identity pool there; allowed: `secret`, and `id` beside `jwt`',
+    )
+  })
+
+  test.each([
+    { url: 'https://registry.acme.com' },
+    { ...basic, ...byPool },
+    { ...basic, url: 'https://user:hunter2@registry.acme.com' },
+    { ...basic, url: 'https://registry.acme.com/?key=1' },
+    { ...basic, url: 'ftp://registry.acme.com' },
+    { ...basic, secret: 'a/{principal}/{principal}' },
+    { ...basic, secret: 'a/{team}' },
+    { ...basic, secret: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:a/{principal}' },
+    { ...byPool, id: 'lkc-abc123' },
+  ])('is not said like this: %j', (schemaRegistry) => {
+    expect(policySchema.safeParse(aPolicy(withRegistry(schemaRegistry))).success).toBe(false)
   })
 })

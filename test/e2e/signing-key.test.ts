@@ -12,21 +12,27 @@ import { platformatic } from '@switchboard-kafka/client/platformatic'
 import { decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseDocument } from 'yaml'
+import * as z from 'zod'
+import { confluentIds } from '../../local/confluent/process.ts'
 import { awsEnvironment, trustAuthority } from '../../local/emulator.ts'
 import { mintWorkloadToken } from '../../local/issuer.ts'
 import { nodeFile, root } from '../../local/paths.ts'
 import { cleanEnvironment } from '../../local/processes.ts'
 import { readStackState } from '../../local/state.ts'
+import { ensureIdentityProvider } from '../../shared/clusters/confluent/identity-providers.ts'
+import { createManagementApi } from '../../shared/clusters/confluent/management-api.ts'
 import { signingKeys } from '../../shared/domain/signing-key.ts'
+import { readConfluentKey } from '../../shared/secrets/confluent-key.ts'
 import { signKafkaToken } from '../../shared/secrets/kafka-token.ts'
 import { createQueue } from '../../shared/store/queue.ts'
 
-// The keys of the deployed issuer are replaced under clients that run, with the real brokers reading them. The stack of
-// the tests has the times of the keys scaled, and its brokers read them every 5 s in place of every hour.
+// The keys of the deployed issuer are replaced under clients that run, with the real brokers reading them, and the simulated
+// Confluent Cloud when it is told to. The stack of the tests has the times of the keys scaled, and its brokers read them every
+// 5 s in place of every hour.
 
 const state = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
 trustAuthority(readFileSync(state.caFile, 'utf8'))
-const { aws, switchboard, clusters } = state
+const { aws, switchboard, clusters, confluent } = state
 const created = 'kafka://payments.acme.com/orders/created'
 const principal = `keys-${randomUUID().slice(0, 8)}`
 const asRoot = {
@@ -46,8 +52,32 @@ const command = async (...args: string[]): Promise<string> => {
   return stdout.trim()
 }
 
+const openConfluent = async () =>
+  createManagementApi({
+    fetch,
+    url: confluent.url,
+    key: await readConfluentKey(secrets, confluent.secrets.cloud),
+    wait: delay,
+  })
+
+const providerSchema = z.object({ issuer: z.string(), keys: z.array(z.object({ kid: z.string() })) })
+
+/** The keys that Confluent Cloud has of ours. */
+const kidsAtConfluent = async (): Promise<readonly string[]> => {
+  const providers = await (await openConfluent()).list('/iam/v2/identity-providers', providerSchema)
+  return providers.flatMap(({ issuer, keys }) => (issuer === switchboard.url ? keys.map(({ kid }) => kid) : []))
+}
+
 beforeAll(async () => {
   const policy = parseDocument(readFileSync(state.policyFile, 'utf8'))
+  const jwksUri = `${switchboard.url}/.well-known/jwks.json`
+  const { id } = await ensureIdentityProvider(await openConfluent(), { issuerUrl: switchboard.url, jwksUri })
+  policy.setIn(['clusters', 'confluent'], {
+    ...{ provider: 'confluent', id: confluentIds.kafka, auth: ['jwt'], bootstrap: confluent.bootstrap },
+    admin: { secret: confluent.secrets.kafka },
+    cloudKey: { secret: confluent.secrets.cloud },
+    identityProvider: { id },
+  })
   policy.addIn(['grants'], { principals: [principal], produce: [created], consume: [created], maxLease: '10s' })
   const file = join(state.runDirectory, 'signing-key-policy.yaml')
   writeFileSync(file, policy.toString({ lineWidth: 0 }), { mode: 0o600 })
@@ -157,6 +187,8 @@ test('keys rotate three times under a producer and a consumer, who see nothing; 
       async () => {
         signed.add(await kidOf(writing))
         const now = await readSecret()
+        // it is told before the key signs, and never asks by itself
+        if (now.active.kid !== active.kid) expect(await kidsAtConfluent()).toContain(now.active.kid)
         return now.active.kid !== active.kid && !now.kids.includes(active.kid)
       },
       `rotation ${rotation + 1}`,
@@ -196,6 +228,7 @@ test('a key that somebody else may have is replaced at once, and clients go on w
     if (Date.now() > deadline) throw new Error('brokers still take the key that was stolen')
     await delay(500)
   }
+  await expect.poll(kidsAtConfluent, { timeout: 30_000, interval: 500 }).toEqual([active.kid])
   const lease = await open({ produce: [created] })
   expect(await kidOf(lease)).toBe(active.kid)
   await lease.close()

@@ -79,6 +79,15 @@ describe('the file of a Java client', () => {
     expect(javaOptions(stored('a'))).toEqual({})
   })
 
+  it('says an API key and its secret, in the words of SASL/PLAIN', () => {
+    const key = { kind: 'api-key', username: 'KEY', password: 'its secret' } as const
+    expect(lastLine(renderJavaProperties(settings, key))).toBe(
+      'sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="KEY" password="its secret";',
+    )
+    expect(javaOptions(key)).toEqual({})
+    expect(renderLibrdkafka(settings, key)).toMatchObject({ 'sasl.username': 'KEY', 'sasl.password': 'its secret' })
+  })
+
   it('keeps a password of any characters in one quoted word of one line', () => {
     const password = fc.oneof(
       fc.string({ unit: 'binary', minLength: 1 }),

@@ -99,6 +99,7 @@ describe('the app', () => {
     'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/clusters/*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/credentials/*] Switchboard/Switchboard/Resolve/Role/DefaultPolicy/Resource',
     'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/credentials/*] Switchboard/Switchboard/Rotate/Role/DefaultPolicy/Resource',
+    'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/registries/*] Switchboard/Switchboard/Resolve/Role/DefaultPolicy/Resource',
     'AwsSolutions-SMG4 Switchboard/Switchboard/SigningKey/Secret',
     'AwsSolutions-SQS3 Switchboard/Switchboard/Work/Revocations/Resource',
   ]
@@ -159,12 +160,20 @@ describe('bundles', () => {
     },
   )
 
-  it('of resolve hold no Kafka client, because each import is paid at every cold start', async () => {
+  it('of resolve have beside them what is loaded when it is first needed', async () => {
+    const print = "import('@aws-sdk/client-sts').then(({ STS }) => console.log(typeof new STS({}).assumeRole))"
+    // from nowhere that has it as well
+    const { stdout } = await run(process.execPath, ['-e', print], { cwd: bundles.resolve, env: environment })
+    expect(stdout.trim()).toBe('function')
+  })
+
+  it('of resolve hold no Kafka client and no STS, because each import is paid at every cold start', async () => {
     const sources = async (name: 'resolve' | 'rotate') =>
       JSON.parse(await readFile(join(bundles[name], 'index.mjs.map'), 'utf8')).sources.join('\n')
     expect(await sources('rotate')).toContain('@platformatic/kafka')
     expect(await sources('resolve')).not.toContain('@platformatic')
-    expect(await sources('resolve')).not.toContain('shared/clusters')
+    expect(await sources('resolve')).not.toContain('shared/clusters/kafka')
+    expect(await sources('resolve')).not.toContain('client-sts')
     expect((await stat(join(bundles.resolve, 'index.mjs'))).size).toBeLessThan(700_000)
   })
 })

@@ -58,6 +58,8 @@ const permissions = {
     '<SigningKeyEncryptionKey.Arn>': ['kms:Decrypt'],
     [slotSecrets]: ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue'],
     '<SlotSecretsEncryptionKey.Arn>': ['kms:Decrypt'],
+    'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:switchboard/<AWS::StackName>/registries/*':
+      ['secretsmanager:GetSecretValue'],
   },
   '<RotateRole>': {
     '<RotateLogs.Arn>': ['logs:CreateLogStream', 'logs:PutLogEvents'],

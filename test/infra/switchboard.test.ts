@@ -315,6 +315,7 @@ describe('functions', () => {
       RotateFunction: {
         ...both,
         REVOCATIONS_URL: '<WorkRevocations>',
+        CONFLUENT_URL: 'https://api.confluent.cloud',
         SLOT_SECRETS_KEY_ARN: '<SlotSecretsEncryptionKey.Arn>',
       },
       CrawlFunction: {

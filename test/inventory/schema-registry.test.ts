@@ -4,8 +4,9 @@ import {
   type SchemaRegistryOptions,
   startSchemaRegistry,
 } from '../../local/schema-registry/registry.ts'
+import type { Part } from '../../shared/inventory/cluster-source.ts'
 import { createJsonApi } from '../../shared/inventory/json-api.ts'
-import { subjectPages } from '../../shared/inventory/schema-registry.ts'
+import { observeRegistry, subjectPages } from '../../shared/inventory/schema-registry.ts'
 import { callsIn, virtualTime } from './virtual-time.ts'
 
 const key = { key: 'SRKEY', secret: 'registry-secret' }
@@ -65,4 +66,23 @@ test('429 is waited for', async () => {
 
 test('an answer that is larger than we take is not read to its end', async () => {
   await expect(subjectsOf({ key, subjects: many }, { mostBytes: 1_000 })).rejects.toMatchObject({ code: 'too_large' })
+})
+
+test('a registry that no control plane knows is one of its cluster, or is unknown with the reason', async () => {
+  registry = await startSchemaRegistry({ key, subjects: many })
+  const { url } = registry
+  const observe = async (secret: string) => {
+    const api = createJsonApi({ fetch, calls: callsIn(virtualTime()), url, key: { ...key, secret }, development: true })
+    const parts: Part[] = []
+    for await (const part of observeRegistry(url, async () => api)) parts.push(part)
+    return parts
+  }
+  const pages = await observe(key.secret)
+  expect(pages.flatMap((part) => (part.part === 'registries' ? part.found : []))).toMatchObject(
+    pages.map(() => ({ id: new URL(url).host, url })),
+  )
+  expect(JSON.stringify(pages).match(/-value/g)).toHaveLength(many.length)
+  expect(await observe('other')).toEqual([
+    { part: 'unknown', of: 'registries', failure: { code: 'denied', detail: expect.stringContaining('401') } },
+  ])
 })

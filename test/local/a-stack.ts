@@ -50,7 +50,7 @@ export const aStack = (): StackState => ({
   issuer: { url: 'http://127.0.0.1:20002', audience: 'switchboard' },
   clusters: {
     payments: aCluster('payments', '127.0.0.1:20003', '127.0.0.1:20004'),
-    analytics: aCluster('analytics', '127.0.0.1:20005', '127.0.0.1:20006'),
+    analytics: { ...aCluster('analytics', '127.0.0.1:20005', '127.0.0.1:20006'), iam: '127.0.0.1:20012' },
   },
   msk: {
     url: 'http://127.0.0.1:20007',
@@ -58,6 +58,7 @@ export const aStack = (): StackState => ({
   },
   confluent: {
     url: 'http://127.0.0.1:20008',
+    bootstrap: '127.0.0.1:9195',
     registryUrl: 'http://127.0.0.1:20009',
     secrets: {
       cloud: confluentSecret('cloud'),

@@ -1,8 +1,8 @@
 import type { AddressInfo } from 'node:net'
 import { connect, createServer } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { differences } from '../../local/demos/crawl/rights.ts'
 import { openSecondAddress } from '../../local/demos/crawl/second-address.ts'
+import { differences } from '../../local/demos/rights.ts'
 
 const echo = createServer((socket) => socket.on('error', () => {}).pipe(socket))
 beforeAll(() => new Promise<void>((resolve) => void echo.listen(0, '127.0.0.1', resolve)))

@@ -19,6 +19,7 @@ test('the lines name everything that a tester needs', () => {
       'KAFKA_PAYMENTS_BOOTSTRAP=127.0.0.1:20003',
       'KAFKA_PAYMENTS_BOOTSTRAP_OUTSIDE=127.0.0.1:20004',
       'KAFKA_ANALYTICS_BOOTSTRAP=127.0.0.1:20005',
+      'KAFKA_ANALYTICS_BOOTSTRAP_IAM=127.0.0.1:20012',
       'KAFKA_CA_FILE=/project/.local/run/ca.pem',
       'KAFKA_ADMIN_USERNAME=admin',
       'POLICY_FILE=/project/.local/run/policy.yaml',

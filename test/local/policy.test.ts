@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { parse } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { clientsOf, renderPolicy } from '../../local/policy.ts'
 import { policySchema } from '../../shared/domain/policy.ts'
 import { aStack } from './a-stack.ts'
@@ -37,6 +37,50 @@ test('a crawl of the rendered policy looks at the simulated control planes', () 
     aws: { provider: 'msk', regions: ['eu-west-1'] },
     confluent: { provider: 'confluent', secret: cloud, keys: { 'lkc-local': kafka, 'lsrc-local': registry } },
   })
+})
+
+test('a Confluent cluster of a policy is the simulated one, beside the others', () => {
+  const confluent = `  confluent:
+    provider: confluent
+    id: lkc-abc123
+    auth: [jwt]
+    admin: { secret: "of the platform team" }
+    identityProvider: { id: op-1 }
+    identityPools: { orders-api: pool-1 }
+`
+  const policy = example.replace('clusters:\n', `clusters:\n${confluent}`)
+  const { secrets, bootstrap } = places.confluent
+  expect(policySchema.parse(parse(renderPolicy(policy, places))).clusters.confluent).toMatchObject({
+    id: 'lkc-local',
+    bootstrap,
+    admin: { secret: secrets.kafka },
+    environment: 'env-local',
+    cloudKey: { secret: secrets.cloud },
+    identityProvider: { id: 'op-1' },
+    identityPools: { 'orders-api': 'pool-1' },
+  })
+  const other = policy.replace('  confluent:\n', '  lab:\n')
+  expect(() => renderPolicy(other, places)).toThrow('calls its Confluent cluster analytics or confluent')
+})
+
+test('a listener that is for IAM is the one of the local cluster that MSK shows', () => {
+  const policy = parse(example)
+  policy.clusters.analytics = {
+    provider: 'msk',
+    arn: 'arn:aws:kafka:eu-west-1:111122223333:cluster/analytics/0d0c0b0a-1111-2222-3333-444455556666-7',
+    auth: ['msk-iam', 'scram'],
+    admin: { secret: 'of the platform team' },
+    listeners: [
+      { name: 'iam', network: 'public', bootstrap: 'b-1-public.analytics:9198', auth: ['msk-iam'] },
+      { name: 'users', network: 'public', bootstrap: 'b-1-public.analytics:9196', auth: ['scram'] },
+    ],
+  }
+  const { analytics } = policySchema.parse(parse(renderPolicy(stringify(policy), places))).clusters
+  expect(analytics).toMatchObject({
+    arn: places.msk.clusterArn,
+    listeners: [{ bootstrap: places.clusters.analytics.iam }, { bootstrap: places.clusters.analytics.outside }],
+  })
+  expect(places.clusters.analytics.iam).toBeDefined()
 })
 
 test('rendering changes addresses, certificates and secrets and nothing else', () => {

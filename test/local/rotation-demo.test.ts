@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { createLedger } from '../../local/demos/ledger.ts'
 import { atLeast, atMost, none, renderLine, renderTable, wrongIn } from '../../local/demos/outcome.ts'
-import { createLedger } from '../../local/demos/rotation/ledger.ts'
 import { difference } from '../../local/demos/rotation/leftovers.ts'
 import { recordMeasures } from '../../local/demos/rotation/record-measures.ts'
 

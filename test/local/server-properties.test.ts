@@ -30,6 +30,18 @@ test('clients and brokers have listeners of their own, and none is open without 
   expect(lines.find((line) => line.startsWith('advertised.listeners='))).not.toContain('CONTROLLER')
 })
 
+test('the cluster behind MSK has one more listener, where IAM decides and no user of ours is known', () => {
+  const mskIam = { port: 5, clusterArn: 'arn:aws:kafka:eu-west-1:0:cluster/a/b', sessionsFile: '/run/sessions.jsonl' }
+  const iam = renderServerProperties({ ...cluster, mskIam }).split('\n')
+  expect(iam).toContain('listener.name.iam.sasl.enabled.mechanisms=OAUTHBEARER')
+  expect(iam).toContain(
+    'listener.name.iam.oauthbearer.sasl.server.callback.handler.class=local.switchboard.msk.SimulatedMskLogin',
+  )
+  expect(iam).toContain('authorizer.class.name=local.switchboard.msk.SimulatedMskAuthorizer')
+  expect(iam.find((line) => line.startsWith('listener.security.protocol.map='))).toContain('IAM:SASL_SSL')
+  expect(lines.join('\n')).not.toMatch(/simulated/i)
+})
+
 test('a cluster reads our keys as often as Kafka does, unless a test scales time', () => {
   const refresh = 'sasl.oauthbearer.jwks.endpoint.refresh.ms'
   expect(lines.find((line) => line.startsWith(refresh))).toBeUndefined()

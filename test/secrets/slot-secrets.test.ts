@@ -179,7 +179,7 @@ describe('a secret that somebody deleted', () => {
     aws.deleteByHand(name)
 
     expect(await store.read('main', 'billing', 'a')).toBeUndefined()
-    expect(await store.recover('main', 'billing', 'a')).toEqual(a)
+    expect(await store.recover('main', 'billing', 'a', 'sb.billing@a')).toEqual(a)
     expect(await store.read('main', 'billing', 'a')).toEqual(a)
   })
 
@@ -187,7 +187,7 @@ describe('a secret that somebody deleted', () => {
     await store.ensure(first, 'a', 'sb.billing@a')
     aws.destroyByHand(name)
 
-    expect(await store.recover('main', 'billing', 'a')).toBeUndefined()
+    expect(await store.recover('main', 'billing', 'a', 'sb.billing@a')).toBeUndefined()
   })
 
   it('is brought back before the other slot gets its password', async () => {

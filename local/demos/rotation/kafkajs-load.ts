@@ -1,7 +1,8 @@
 import { keepClient } from '@switchboard-kafka/client'
 import { kafkajs } from '@switchboard-kafka/client/kafkajs'
 import library from 'kafkajs'
-import { type Load, type LoadOptions, openDemoLease, sendSteadily } from './load.ts'
+import { sendSteadily } from '../send-steadily.ts'
+import { type Load, type LoadOptions, openDemoLease } from './load.ts'
 
 const sendEveryMs = 50
 

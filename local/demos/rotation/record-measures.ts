@@ -1,5 +1,5 @@
+import type { Account } from '../ledger.ts'
 import { atLeast, atMost, type Measure, none } from '../outcome.ts'
-import type { Account } from './ledger.ts'
 
 /** What must hold of the numbered records of a producer, through so many new clients. */
 export const recordMeasures = (

@@ -2,14 +2,15 @@ import { LocalError } from '../../errors.ts'
 import { createTopics } from '../../kafka/cluster.ts'
 import { allOrNone } from '../../processes.ts'
 import type { StackState } from '../../state.ts'
+import { type Account, createLedger } from '../ledger.ts'
 import { createOperator, type Operator } from '../operator.ts'
 import { atLeast, atMost, type Measure, none, type Outcome } from '../outcome.ts'
+import { startSweeps } from '../sweeps.ts'
 import { until } from '../until.ts'
 import { type Authentications, readAuthentications } from './broker-metrics.ts'
 import { breakThings, type Chaos } from './chaos.ts'
 import { startUnderExec } from './exec-load.ts'
 import { startKafkajsConsumer, startKafkajsProducer } from './kafkajs-load.ts'
-import { type Account, createLedger } from './ledger.ts'
 import type { Load, LoadOptions } from './load.ts'
 import {
   applyRotationPolicy,
@@ -24,7 +25,6 @@ import { recordMeasures } from './record-measures.ts'
 import { withFastRedelivery } from './redelivery.ts'
 import { type Revocation, revokeUnderLoad } from './revocation.ts'
 import { startConsumer, startProducer } from './sdk-load.ts'
-import { startSweeps } from './sweeps.ts'
 
 export type ScenarioOptions = {
   readonly state: StackState

@@ -1,8 +1,9 @@
 import { Consumer, Producer, stringDeserializers, stringSerializers } from '@platformatic/kafka'
 import { keepClient } from '@switchboard-kafka/client'
 import { platformatic } from '@switchboard-kafka/client/platformatic'
-import type { Ledger } from './ledger.ts'
-import { type Load, type LoadOptions, openDemoLease, sendSteadily } from './load.ts'
+import type { Ledger } from '../ledger.ts'
+import { sendSteadily } from '../send-steadily.ts'
+import { type Load, type LoadOptions, openDemoLease } from './load.ts'
 
 const sendEveryMs = 20
 const commitEveryMs = 100

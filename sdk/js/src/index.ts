@@ -8,6 +8,7 @@ export type {
   LeaseEvent,
   LeaseOptions,
   Properties,
+  SchemaRegistry,
   SecretReference,
   WorkloadToken,
 } from './lease.ts'

@@ -81,10 +81,11 @@ export type Kafkajs = {
 const { numberOf, flagOf, choiceOf, tlsOf } = createReader('kafkajs')
 
 /**
- * The client's own is 10 s, and a session that is shorter than that, as at the end of a token, would make it authenticate
- * before every single request.
+ * How long before the end of its session the client authenticates again, when it has something to send. The client's own is
+ * 10 s, and a broker lets nobody do so twice within a second (ILLEGAL_SASL_STATE, which the client does not try again). The
+ * shortest session is what is left of a token that the lease still hands out: 2 s.
  */
-const reauthenticationThreshold = 3_000
+const reauthenticationThreshold = 750
 
 const separator = '\u0001'
 
@@ -103,9 +104,10 @@ const bytesOf = (text: string): Buffer => {
  */
 const saslOf = (connection: Connection): Mechanism | SASLOptions => {
   const { credential } = connection
-  if (credential.kind !== 'jwt') {
+  if ('slot' in credential) {
     choiceOf(connection.properties, 'sasl.mechanism', { [credential.mechanism]: true })
-    const sasl: SASLOptions = { mechanism: 'scram-sha-512', username: credential.username, password: '' }
+    const mechanism = credential.mechanism === 'PLAIN' ? 'plain' : 'scram-sha-512'
+    const sasl: SASLOptions = { mechanism, username: credential.username ?? '', password: '' }
     // the client takes no function here, and a password that prints itself ends in somebody's log
     Object.defineProperty(sasl, 'password', { enumerable: false, get: connection.password })
     return sasl
@@ -115,9 +117,12 @@ const saslOf = (connection: Connection): Mechanism | SASLOptions => {
     mechanism: 'OAUTHBEARER',
     authenticationProvider: ({ saslAuthenticate }) => ({
       authenticate: async () => {
-        const token = await connection.token()
+        const pairs = [
+          `auth=Bearer ${await connection.token()}`,
+          ...Object.entries(connection.extensions).map(([name, value]) => `${name}=${value}`),
+        ]
         await saslAuthenticate({
-          request: { encode: () => bytesOf(`n,,${separator}auth=Bearer ${token}${separator}${separator}`) },
+          request: { encode: () => bytesOf(`n,,${separator}${pairs.join(separator)}${separator}${separator}`) },
           response: {
             decode: (answer) => answer.subarray(4),
             parse: (answer) => {

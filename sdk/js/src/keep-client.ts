@@ -8,6 +8,11 @@ export type KeepClientOptions<Client> = {
    * @default - the only one
    */
   readonly cluster?: string
+  /**
+   * Which channel the client is for, in place of `cluster`: when the channel moves, the next client is where it is then.
+   * @default - none, and the client stays on its cluster
+   */
+  readonly channel?: string
   /** Makes a client that is ready to be used. */
   readonly open: (connection: Connection) => Client | Promise<Client>
   /** Ends a client that is not used any more: a producer sends what it has, a consumer commits. */
@@ -61,11 +66,19 @@ const warn = (error: unknown): void =>
  * await kept.use((producer) => producer.send({ messages }))
  * ```
  *
- * @throws whatever `open` throws for the first client; {SwitchboardError} `unknown_cluster`
+ * @throws whatever `open` throws for the first client; {SwitchboardError} `unknown_cluster`, `unknown_channel`
  */
 export const keepClient = async <Client>(
-  lease: Pick<Lease, 'connection' | 'hold' | 'onReplaced'>,
-  { cluster, open, close, onError = warn, clock = systemClock, random = Math.random }: KeepClientOptions<Client>,
+  lease: Pick<Lease, 'connection' | 'connectionOf' | 'hold' | 'onReplaced'>,
+  {
+    cluster,
+    channel,
+    open,
+    close,
+    onError = warn,
+    clock = systemClock,
+    random = Math.random,
+  }: KeepClientOptions<Client>,
 ): Promise<KeptClient<Client>> => {
   type Held = {
     readonly client: Client
@@ -79,7 +92,7 @@ export const keepClient = async <Client>(
   let isAskedAgain = false
 
   const make = async (): Promise<Held> => {
-    const connection = lease.connection(cluster)
+    const connection = channel === undefined ? lease.connection(cluster) : lease.connectionOf(channel)
     const release = lease.hold(connection)
     try {
       return { client: await open(connection), connection, release, uses: new Set() }
@@ -141,7 +154,8 @@ export const keepClient = async <Client>(
   }
 
   onReplaced = (name) => {
-    if (name === held.connection.cluster.name) ask()
+    // while the next client is made nobody knows yet on which cluster it is
+    if (name === held.connection.cluster.name || (channel !== undefined && underWay !== undefined)) ask()
   }
   for (const name of replacedEarly) onReplaced(name)
 

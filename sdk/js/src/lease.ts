@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts'
-import type { Properties } from './lib/answer.ts'
+import type { Properties, TokenKind } from './lib/answer.ts'
 
 export type { Properties } from './lib/answer.ts'
 
@@ -100,6 +100,32 @@ export type LeaseOptions = {
   readonly random?: () => number
 }
 
+/**
+ * Where the schemas of a cluster's records are. It is asked request by request, so what it is asked with is always what is
+ * good now.
+ */
+export type SchemaRegistry = {
+  readonly url: string
+  /** On Confluent Cloud, what the header `target-sr-cluster` has to say. */
+  readonly logicalCluster: string | undefined
+  /** On Confluent Cloud, what the header `Confluent-Identity-Pool-Id` has to say. */
+  readonly identityPoolId: string | undefined
+  /** `jwt`: a token, as `Bearer`; `basic`: a user and a password, as `Basic`. */
+  readonly credential:
+    | { readonly kind: 'jwt'; readonly expiresAt: Date }
+    | { readonly kind: 'basic'; readonly username: string }
+  /**
+   * The newest token, as `Connection.token`.
+   * @throws {SwitchboardError} `credential_ended` (try again), `lease_closed`, `unsupported` with a password
+   */
+  readonly token: () => string | Promise<string>
+  /**
+   * The newest password.
+   * @throws {SwitchboardError} `unsupported` with tokens
+   */
+  readonly password: () => string
+}
+
 /** One cluster of a lease: its settings as Switchboard gave them, and its credential as it is now. */
 export type Connection = {
   readonly cluster: { readonly name: string; readonly provider: string; readonly region?: string }
@@ -109,20 +135,24 @@ export type Connection = {
   readonly patterns: Readonly<Record<string, string | readonly string[]>>
   /** Kafka's own names: `bootstrap.servers`, `security.protocol`, ... */
   readonly properties: Properties
+  /** What a client sends beside its token, by name, as Confluent Cloud wants it; empty elsewhere. */
+  readonly extensions: Readonly<Record<string, string>>
   /** Kafka's own names; only when the intent produces. */
   readonly producer: Properties | undefined
   /** Kafka's own names; only when the intent consumes. */
   readonly consumer: Properties | undefined
-  readonly credential:
+  /** Only where the cluster has one and a grant gives it. */
+  readonly schemaRegistry: SchemaRegistry | undefined
+  readonly credential: /** `msk-iam`: a token of AWS for Amazon MSK; clients send it as they send any other. */
     | {
-        readonly kind: 'jwt'
+        readonly kind: TokenKind
         /** End of the token held now. */
         readonly expiresAt: Date
       }
-    /** A user that the cluster has on record; another `slot` is another user. */
+    /** A user that the cluster has on record, or an API key; another `slot` is another one. */
     | {
-        readonly kind: 'scram'
-        readonly mechanism: 'SCRAM-SHA-512'
+        readonly kind: 'scram' | 'api-key'
+        readonly mechanism: 'SCRAM-SHA-512' | 'PLAIN'
         readonly username: string
         readonly slot: string
         /** It does not end by itself. */
@@ -130,14 +160,14 @@ export type Connection = {
       }
     /**
      * The same, and its password is where `arn` says; only without `readSecret`. The secret is JSON: `{ username, password }`,
-     * on some clusters below the name of the `slot`.
+     * on some clusters below the name of the `slot`; of an API key, which has no `username` here, `{ apiKey, apiSecret, ... }`.
      */
     | {
         readonly kind: 'reference'
-        readonly mechanism: 'SCRAM-SHA-512'
+        readonly mechanism: 'SCRAM-SHA-512' | 'PLAIN'
         readonly arn: string
         readonly versionId: string
-        readonly username: string
+        readonly username?: string | undefined
         readonly slot: string
         readonly expiresAt?: undefined
       }
@@ -177,6 +207,11 @@ export type Lease = {
    * @throws {SwitchboardError} `unknown_cluster`
    */
   readonly connection: (cluster?: string) => Connection
+  /**
+   * The connection to the cluster that a channel of the intent is on now.
+   * @throws {SwitchboardError} `unknown_channel`
+   */
+  readonly connectionOf: (channel: string) => Connection
   /**
    * Says that a client runs with the credential of this connection, until what is returned is called. A stored credential
    * is not taken away from a client that is held; when no client holds an earlier one any more, Switchboard is told.

@@ -87,12 +87,17 @@ const refuseBadToken: NonNullable<SASLOptions['authBytesValidator']> = (authByte
 
 const saslOf = (connection: Connection): SASLOptions => {
   const { credential, properties } = connection
-  if (credential.kind !== 'jwt') {
+  if ('slot' in credential) {
     choiceOf(properties, 'sasl.mechanism', { [credential.mechanism]: true })
-    return { mechanism: credential.mechanism, username: credential.username, password: connection.password }
+    return { mechanism: credential.mechanism, username: credential.username ?? '', password: connection.password }
   }
   choiceOf(properties, 'sasl.mechanism', { OAUTHBEARER: true })
-  return { mechanism: 'OAUTHBEARER', token: connection.token, authBytesValidator: refuseBadToken }
+  return {
+    mechanism: 'OAUTHBEARER',
+    token: connection.token,
+    oauthBearerExtensions: { ...connection.extensions },
+    authBytesValidator: refuseBadToken,
+  }
 }
 
 const clientOf = (connection: Connection, role: Properties = {}): PlatformaticClient => {

@@ -78,6 +78,21 @@ describe('the client settings', () => {
     expect(await authenticate(sasl)).toBe('n,,\u0001auth=Bearer kafka-token-2\u0001\u0001')
   })
 
+  test('authenticate again no sooner than a second after the last time, however short the session', async () => {
+    const shortestSessionMs = 2_000
+    const { reauthenticationThreshold } = kafkajs(await connection()).client
+    expect(reauthenticationThreshold).toBeGreaterThan(0)
+    expect(shortestSessionMs - reauthenticationThreshold).toBeGreaterThan(1_000)
+  })
+
+  test('send what the connection says beside its token', async () => {
+    const extensions = { logicalCluster: 'lkc-1', identityPoolId: 'pool-1' }
+    const { client } = kafkajs(await connection({ extensions }))
+    expect(await authenticate(client.sasl)).toBe(
+      'n,,\u0001auth=Bearer kafka-token-1\u0001logicalCluster=lkc-1\u0001identityPoolId=pool-1\u0001\u0001',
+    )
+  })
+
   test('have no TLS on a plain listener', async () => {
     const plain = kafkajs(await connection({ properties: { ...base, 'security.protocol': 'SASL_PLAINTEXT' } }))
     expect(plain.client).not.toHaveProperty('ssl')
@@ -85,6 +100,14 @@ describe('the client settings', () => {
 
   test('have TLS by the authorities of the system where the cluster has no CA of its own', async () => {
     expect(kafkajs(await connection({ properties: base })).client.ssl).toEqual({})
+  })
+
+  test('have a token of AWS as they have any other', async () => {
+    const later = new Date(clock.now().getTime() + 600_000).toISOString()
+    const { sasl } = kafkajs(
+      await connection({ credential: { kind: 'msk-iam', token: 'aHR0cHM6', expiresAt: later } }),
+    ).client
+    expect(await authenticate(sasl)).toBe('n,,\u0001auth=Bearer aHR0cHM6\u0001\u0001')
   })
 
   test('never show the token', async () => {

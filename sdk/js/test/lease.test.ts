@@ -383,8 +383,11 @@ describe('a malformed answer', () => {
   })
 
   test('with a credential of another kind is unsupported', async () => {
-    await start(() => ({ status: 200, body: credential({ kind: 'api-key' }) }))
-    expect(await failure(open())).toMatchObject({ code: 'unsupported', message: expect.stringContaining('`api-key`') })
+    await start(() => ({ status: 200, body: credential({ kind: 'certificate' }) }))
+    expect(await failure(open())).toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('`certificate`'),
+    })
   })
 
   test('that does not end is cut off', async () => {

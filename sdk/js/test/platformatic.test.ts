@@ -55,6 +55,18 @@ describe('the client settings', () => {
     expect(await token()).toBe('kafka-token-2')
   })
 
+  test('send what the connection says beside its token', async () => {
+    const extensions = { logicalCluster: 'lkc-1', identityPoolId: 'pool-1' }
+    expect(platformatic(await connection({ extensions })).client.sasl).toMatchObject({
+      oauthBearerExtensions: extensions,
+    })
+  })
+
+  test('refuse an answer whose extensions would be several', async () => {
+    const extensions = { logicalCluster: 'lkc-1\u0001auth=Bearer another' }
+    await expect(connection({ extensions })).rejects.toMatchObject({ code: 'malformed_answer' })
+  })
+
   test('have no TLS on a plain listener, and no server name for an address', async () => {
     const plain = platformatic(
       await connection({
@@ -66,6 +78,15 @@ describe('the client settings', () => {
     const address = platformatic(await connection({ properties: { ...base, 'bootstrap.servers': '[::1]:9093' } }))
     expect(address.client.tls).toEqual({})
     expect(address.client.tlsServerName).toBeUndefined()
+  })
+
+  test('have a token of AWS as they have any other', async () => {
+    const later = new Date(clock.now().getTime() + 600_000).toISOString()
+    const { sasl } = platformatic(
+      await connection({ credential: { kind: 'msk-iam', token: 'aHR0cHM6', expiresAt: later } }),
+    ).client
+    const token = sasl?.token as () => string
+    expect(token()).toBe('aHR0cHM6')
   })
 
   test('never show the token', async () => {

@@ -433,3 +433,106 @@ describe('a kept client', () => {
     expect(bodies().at(-1)).toEqual({ payments: 'b' })
   })
 })
+
+describe('an API key', () => {
+  const arn =
+    'arn:aws:secretsmanager:eu-west-1:111122223333:secret:switchboard/credentials/cloud/orders-api/slot-a-AbCdEf'
+  const inKey = (slot: 'a' | 'b', credential: Readonly<Record<string, unknown>>): SimulatedReply => {
+    const { properties, ...connection } = inSlot(slot)
+    return anAnswer(clock.now(), {
+      connections: [
+        {
+          ...connection,
+          properties: { ...properties, 'sasl.mechanism': 'PLAIN' },
+          credential: { ...credential, slot },
+        },
+      ],
+      etag: `"${slot}"`,
+    })
+  }
+  const byValue = (slot: 'a' | 'b') =>
+    inKey(slot, { kind: 'api-key', mechanism: 'PLAIN', username: `KEY-${slot}`, password: `its-secret-${slot}` })
+  const byReference = (slot: 'a' | 'b', versionId: string) =>
+    inKey(slot, { kind: 'reference', mechanism: 'PLAIN', arn, versionId })
+  const opened = (options: Partial<LeaseOptions> = {}) =>
+    openLease({
+      url: switchboard.url,
+      token: 'workload.token.secret',
+      intent: { produce: [created] },
+      clock,
+      random: () => 0.5,
+      onEvent: (event) => events.push(event),
+      ...options,
+    })
+
+  beforeEach(() => lease.close())
+
+  test('is what the clients log in with by SASL/PLAIN, and is printed nowhere', async () => {
+    switchboard.follow(() => byValue('a'))
+    lease = await opened()
+    const connection = lease.connection()
+    expect(connection.credential).toEqual({ kind: 'api-key', mechanism: 'PLAIN', username: 'KEY-a', slot: 'a' })
+    const { sasl } = platformatic(connection).client
+    expect(sasl).toMatchObject({ mechanism: 'PLAIN', username: 'KEY-a' })
+    expect(typeof sasl?.password === 'function' && sasl.password()).toBe('its-secret-a')
+    const other = kafkajs(connection).client.sasl as { readonly password?: string }
+    expect(other).toMatchObject({ mechanism: 'plain', username: 'KEY-a' })
+    expect(other.password).toBe('its-secret-a')
+    expect(
+      inspect([lease, connection, platformatic(connection).client, kafkajs(connection).client], { depth: 9 }),
+    ).not.toContain('its-secret')
+  })
+
+  test('moves to its next slot as a user does', async () => {
+    switchboard.follow(() => byValue('a'))
+    lease = await opened()
+    switchboard.follow(() => byValue('b'))
+    clock.next()
+    await until(() => countOf('replaced') === 1, 'the next one')
+    expect(lease.connection().password()).toBe('its-secret-b')
+  })
+
+  test('that is a reference has its name in the secret, and another version is another key', async () => {
+    const read = async ({ versionId }: SecretReference) =>
+      JSON.stringify({ apiKey: `KEY-${versionId}`, apiSecret: 'its-secret', serviceAccountId: 'sa-1' })
+    switchboard.follow(() => byReference('a', 'v1'))
+    lease = await opened({ readSecret: read })
+    expect(lease.connection().credential).toEqual({
+      kind: 'api-key',
+      mechanism: 'PLAIN',
+      username: 'KEY-v1',
+      slot: 'a',
+    })
+    lease.close()
+    lease = await opened()
+    expect(lease.connection().credential).toEqual({
+      kind: 'reference',
+      mechanism: 'PLAIN',
+      arn,
+      versionId: 'v1',
+      slot: 'a',
+    })
+    events.length = 0
+    switchboard.follow(() => byReference('a', 'v2'))
+    clock.next()
+    await until(() => countOf('replaced') === 1, 'another key')
+  })
+
+  test.each([
+    [
+      'a mechanism that it is not',
+      () => inKey('a', { kind: 'api-key', mechanism: 'SCRAM-SHA-512', username: 'u', password: 'p' }),
+      {},
+    ],
+    [
+      'a secret without it',
+      () => byReference('a', 'v1'),
+      { readSecret: async () => '{"username":"u","password":"its-secret"}' },
+    ],
+  ])('is refused with %s', async (_, answer, options) => {
+    switchboard.follow(answer)
+    const error = await opened(options).catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ code: expect.stringMatching(/unsupported|secret_unavailable/) })
+    expect(inspect(error, { depth: 9 })).not.toContain('its-secret')
+  })
+})

@@ -4,7 +4,8 @@ import type { AdminCredential, Cluster } from '../../domain/cluster.ts'
 /** The listener rotate uses, of those that take passwords: encrypted before plain, then by name. */
 const adminListener = (cluster: Cluster) =>
   cluster.listeners
-    .filter(({ auth }) => auth === undefined || auth.includes('scram'))
+    // Confluent Cloud takes API keys wherever it takes tokens
+    .filter(({ auth }) => cluster.provider === 'confluent' || auth === undefined || auth.includes('scram'))
     .sort(
       (a, b) => Number(b.security === 'SASL_SSL') - Number(a.security === 'SASL_SSL') || (a.name < b.name ? -1 : 1),
     )[0]

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import type { ScramUser } from '../scram-backend.ts'
 import { type ScramMechanism, saltPassword } from './scram-password.ts'
+
+export type ScramUser = { readonly name: string; readonly password: string }
 
 /** What Kafka keeps of a user; with a new salt each time it is asked for. */
 export type HashedUser = {

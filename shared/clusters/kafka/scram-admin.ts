@@ -7,9 +7,8 @@ import {
   ResponseError,
 } from '@platformatic/kafka'
 import type { AdminCredential, Cluster } from '../../domain/cluster.ts'
-import type { ScramUser } from '../scram-backend.ts'
 import { adminConnection } from './admin-connection.ts'
-import { hashUsers } from './hash-users.ts'
+import { hashUsers, type ScramUser } from './hash-users.ts'
 import type { ScramMechanism } from './scram-password.ts'
 
 /**

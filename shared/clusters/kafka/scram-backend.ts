@@ -1,8 +1,8 @@
 import type { AdminCredential, Cluster } from '../../domain/cluster.ts'
 import type { FailureReason } from '../../domain/failure-reason.ts'
-import type { BackendOutcome, Name, ScramBackend } from '../scram-backend.ts'
+import type { BackendOutcome, CredentialBackend, Name } from '../credential-backend.ts'
 import { createScramAdmin, ScramAdminError, type ScramErrorCode, type ScramOutcome } from './scram-admin.ts'
-import { tryLogins } from './scram-login.ts'
+import { tryLogins } from './try-logins.ts'
 
 const reasons: Readonly<Record<ScramErrorCode, FailureReason>> = {
   not_allowed: 'cluster_denied',
@@ -20,7 +20,7 @@ const outcomesOf = (found: ReadonlyMap<string, ScramOutcome>): ReadonlyMap<strin
   )
 
 /** A cluster that keeps its own users (KIP-554). Opens no connection before the first call. */
-export const createKafkaScramBackend = (cluster: Cluster, credential: AdminCredential): ScramBackend => {
+export const createKafkaScramBackend = (cluster: Cluster, credential: AdminCredential): CredentialBackend => {
   const admin = createScramAdmin(cluster, credential)
   return {
     look: async (names) => {
@@ -35,7 +35,7 @@ export const createKafkaScramBackend = (cluster: Cluster, credential: AdminCrede
       }
     },
     create: async (users) => outcomesOf(await admin.upsert(users)),
-    verify: (users) => tryLogins(cluster, users),
+    verify: (users) => tryLogins(cluster, users, 'SCRAM-SHA-512'),
     revoke: async (names) => outcomesOf(await admin.remove(names)),
     close: () => admin.close(),
   }

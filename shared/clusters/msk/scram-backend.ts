@@ -6,8 +6,9 @@ import {
   type UnprocessedScramSecret,
 } from '@aws-sdk/client-kafka'
 import type { FailureReason } from '../../domain/failure-reason.ts'
-import { type MskSlot, mskSecretName, secretNameOfArn } from '../../domain/msk-secret-name.ts'
-import type { BackendOutcome, Name, ScramBackend } from '../scram-backend.ts'
+import { mskSecretName, secretNameOfArn } from '../../domain/msk-secret-name.ts'
+import type { SlotPlace } from '../../domain/slot-place.ts'
+import type { BackendOutcome, CredentialBackend, Name } from '../credential-backend.ts'
 import { reasonOfError, reasonOfUnprocessed } from './reasons.ts'
 
 export type MskScramBackendDeps = {
@@ -15,11 +16,11 @@ export type MskScramBackendDeps = {
   readonly clusterArn: string
   readonly stack: string
   /** The slot that a Kafka user is of; undefined for one that is not ours. */
-  readonly slotOf: (user: string) => MskSlot | undefined
+  readonly slotOf: (user: string) => SlotPlace | undefined
   /** The ARN that the slot's secret has now; undefined when it is not there. */
-  readonly secretArnOf: (slot: MskSlot) => Promise<string | undefined>
+  readonly secretArnOf: (slot: SlotPlace) => Promise<string | undefined>
   /** MSK has no word for a login: it is tried on the brokers, where they can be reached. */
-  readonly verify: ScramBackend['verify']
+  readonly verify: CredentialBackend['verify']
   /** SCRAM users of one cluster, all stacks and people together. @default 1_000 */
   readonly maximumUsers?: number
 }
@@ -59,7 +60,7 @@ export const createMskScramBackend = ({
   secretArnOf,
   verify,
   maximumUsers = 1_000,
-}: MskScramBackendDeps): ScramBackend => {
+}: MskScramBackendDeps): CredentialBackend => {
   const associated = async (): Promise<ReadonlySet<string>> => {
     const arns = new Set<string>()
     for await (const { SecretArnList = [] } of paginateListScramSecrets({ client: kafka }, { ClusterArn: clusterArn }))

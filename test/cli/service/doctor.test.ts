@@ -111,6 +111,29 @@ describe('a listener', () => {
   })
 })
 
+describe('a listener of a provider', () => {
+  test('on Confluent Cloud that refuses our token has the pool named whose filter does not take it', () => {
+    const at = { security: 'SASL_SSL', isAdvertised: false, credential: 'jwt', identityPool: 'pool-3c4d' } as const
+    const { next } = checkListener(
+      'broker 1',
+      { step: 'sasl', code: 'refused', detail: 'the broker refused the token' },
+      at,
+    )
+    expect(next).toContain('`switchboard confluent setup`')
+    expect(next).toContain('`pool-3c4d`')
+    expect(checkListener('broker 1', { step: 'dns', code: 'ENOTFOUND', detail: 'ENOTFOUND' }, at).next).not.toContain(
+      'pool',
+    )
+  })
+
+  test('on MSK that refuses our token says what may deny the role, and nothing of our keys', () => {
+    const at = { security: 'SASL_SSL', isAdvertised: false, credential: 'msk-iam' } as const
+    const { next } = checkListener('broker 1', { step: 'sasl', code: 'refused', detail: 'refused' }, at)
+    expect(next).toMatch(/takes IAM.*does not deny the role.*clocks/)
+    expect(next).not.toMatch(/issuer|JWKS/)
+  })
+})
+
 describe('a listener that takes stored credentials', () => {
   const at = { security: 'SASL_SSL', isAdvertised: false, credential: 'scram' } as const
 

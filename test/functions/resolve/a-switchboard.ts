@@ -2,16 +2,20 @@ import { createHash } from 'node:crypto'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import { SignJWT } from 'jose'
 import { createHandler } from '../../../functions/resolve/handler.ts'
+import { createMskLogins } from '../../../functions/resolve/msk-logins.ts'
+import { createRegistryLogins } from '../../../functions/resolve/registry-logins.ts'
 import { createResolve } from '../../../functions/resolve/resolve.ts'
 import { createRoutes } from '../../../functions/resolve/routes.ts'
 import { createServicegw } from '../../../functions/resolve/servicegw.ts'
 import { createStoredCredentials } from '../../../functions/resolve/stored-credentials.ts'
 import { createIssueToken } from '../../../functions/resolve/token.ts'
 import { createApplyAccess } from '../../../functions/rotate/apply-access.ts'
+import { type AssumeRole, createIamSessions } from '../../../shared/clusters/msk/iam-session.ts'
 import type { Policy } from '../../../shared/domain/policy.ts'
 import type { Revocation } from '../../../shared/domain/revocation.ts'
 import { createAuthenticator } from '../../../shared/identity/authenticator.ts'
 import { createIssuerKeys } from '../../../shared/identity/issuer-keys.ts'
+import type { RegistrySecrets } from '../../../shared/secrets/registry-secrets.ts'
 import type { SigningKeys } from '../../../shared/secrets/signing-key-store.ts'
 import type { SlotSecrets } from '../../../shared/secrets/slot-secrets.ts'
 import type { AccessStore } from '../../../shared/store/access-store.ts'
@@ -121,6 +125,10 @@ export type SwitchboardOptions = {
   readonly access?: (real: AccessStore) => AccessStore
   readonly send?: (message: Message) => Promise<void>
   readonly signingKeys?: () => Promise<SigningKeys>
+  readonly assumeRole?: AssumeRole
+  /** ARN of the role that the stack has for MSK. */
+  readonly mskRole?: string
+  readonly registrySecrets?: RegistrySecrets
   readonly readSecrets?: (cluster: string, principal: string) => Promise<SlotSecrets | undefined>
 }
 
@@ -191,6 +199,15 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
         storedCredentials,
         queue: { send },
         signingKeys,
+        mskLogins: createMskLogins({
+          sessions: createIamSessions(options.assumeRole ?? (async () => Promise.reject(new Error('no STS here')))),
+          role: options.mskRole,
+          telemetry,
+        }),
+        registryLogins: createRegistryLogins(
+          options.registrySecrets ?? (async () => Promise.reject(new Error('no Secrets Manager here'))),
+          telemetry,
+        ),
         telemetry,
         clock,
         random: () => 0.5,

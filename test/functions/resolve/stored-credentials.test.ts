@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Policy } from '../../../shared/domain/policy.ts'
 import type { Credential } from '../../../shared/domain/rotation.ts'
 import { SlotSecretError } from '../../../shared/secrets/slot-secrets.ts'
 import { aCluster, aPolicy } from '../../fixtures/policies.ts'
@@ -480,4 +481,103 @@ it('a password of any characters is in no log, and goes through JSON as it is', 
     }),
     { numRuns: 30 },
   )
+})
+
+describe('an API key of Confluent Cloud', () => {
+  const cloud = (changes: Partial<Policy['clusters'][string]> = {}) => ({
+    ...policy,
+    clusters: {
+      ...policy.clusters,
+      main: aCluster({
+        provider: 'confluent',
+        id: 'lkc-1',
+        environment: 'env-1',
+        cloudKey: { secret: 'cloud' },
+        auth: ['api-key'],
+        serviceAccounts: { 'orders-api': 'sa-1', legacy: 'sa-2' },
+        ...changes,
+      }),
+    },
+  })
+  const keyOf = { a: { generation: 1, username: 'KEY', password: 'its secret' } }
+  const withKey = async (changes: Partial<Policy['clusters'][string]> = {}, principal = 'orders-api') => {
+    const store = await aStore(undefined, { policy: cloud(changes) })
+    await store.put(aCredential({ a: {} }, { principal }), keyOf)
+    return store
+  }
+
+  it('is handed out by value, for SASL/PLAIN', async () => {
+    const { resolve, leasesOf } = await withKey()
+    const answer = await resolve(intent)
+    expect(answer.body.connections).toMatchObject([{ properties: { 'sasl.mechanism': 'PLAIN' } }])
+    expect(answer.body.connections).not.toMatchObject([{ extensions: {} }])
+    expect(credentialsOf(answer)).toEqual([
+      { kind: 'api-key', mechanism: 'PLAIN', username: 'KEY', password: 'its secret', slot: 'a' },
+    ])
+    expect(await leasesOf()).toEqual([{ main: [{ slot: 'a', generation: 1 }] }])
+  })
+
+  it('is handed out as a reference without a name, which stands in the secret', async () => {
+    const { resolve, secretReads } = await withKey({ credential: 'reference' })
+    expect(credentialsOf(await resolve(intent))).toEqual([
+      {
+        kind: 'reference',
+        mechanism: 'PLAIN',
+        arn: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:main/orders-api-AbCdEf',
+        versionId: 'v1',
+        slot: 'a',
+      },
+    ])
+    expect(secretReads).toEqual([])
+  })
+
+  it('is not used where a token will do, and is where the principal has no pool', async () => {
+    const auth = ['api-key' as const, 'jwt' as const]
+    const both = await withKey({ auth, identityPools: { 'orders-api': 'pool-1' } })
+    await both.prepare('orders-api')
+    expect(credentialsOf(await both.resolve(intent))).toMatchObject([{ kind: 'jwt' }])
+    expect(credentialsOf(await (await withKey({ auth })).resolve(intent))).toMatchObject([{ kind: 'api-key' }])
+  })
+
+  it('is nobody’s without a service account: the platform team has to make one', async () => {
+    const { resolve, telemetry, messages } = await withKey({ serviceAccounts: {} })
+    const answer = await resolve(intent)
+    expect([answer.status, answer.body.code, answer.headers['retry-after']]).toEqual([503, 'unavailable', '60'])
+    expect(telemetry.audits.at(-1)).toMatchObject({ outcome: 'deny', rule: 5, reason: 'no_service_account' })
+    expect(messages).toEqual([])
+  })
+
+  it.each([
+    ['text/x-java-properties', 'org.apache.kafka.common.security.plain.PlainLoginModule required username="KEY"'],
+    ['application/vnd.librdkafka+json', '"sasl.mechanism":"PLAIN"'],
+  ])('is in the file of a stock client: %s', async (accept, expected) => {
+    const { request } = await withKey({}, 'legacy')
+    const authorization = `Basic ${Buffer.from('legacy:s3cret').toString('base64')}`
+    const headers = { accept, authorization, 'content-type': 'application/json' }
+    const { status, text } = await request({ headers, body: intent })
+    expect([status, text]).toEqual([200, expect.stringContaining(expected)])
+    expect(text).toContain('its secret')
+  })
+
+  it('is what the ancestor’s clients get, the same bytes each time', async () => {
+    const { request } = await withKey({}, 'legacy')
+    const ask = () =>
+      request({
+        method: 'GET',
+        path: '/servicegw',
+        query: new URLSearchParams({
+          config_profile: 'balanced',
+          'config_profile.type': 'producer',
+          channel: created,
+        }).toString(),
+        headers: { authorization: `Basic ${Buffer.from('legacy:s3cret').toString('base64')}` },
+      })
+    const first = await ask()
+    expect(first.body.credentials).toMatchObject({
+      'sasl.mechanisms': 'PLAIN',
+      'sasl.username': 'KEY',
+      'sasl.password': 'its secret',
+    })
+    expect((await ask()).text).toBe(first.text)
+  })
 })

@@ -34,7 +34,7 @@ export class WorkerEnded extends Error {}
 type Calls = object
 
 /** The same calls as long as the worker lives. */
-const during = <T extends Calls>(life: Life, target: T): T =>
+export const during = <T extends Calls>(life: Life, target: T): T =>
   new Proxy(target, {
     get: (of, name) => {
       const member: unknown = Reflect.get(of, name)

@@ -83,6 +83,21 @@ describe('the access of a principal', () => {
     expect((await access.read('main', 'orders-api'))?.policies).toHaveLength(2)
   })
 
+  it('is that of its identity pool on Confluent Cloud, and is not there before it has one', async () => {
+    const withPools = (identityPools: Readonly<Record<string, string>>): Policy => {
+      const main = aCluster({ provider: 'confluent', id: 'lkc-1', identityPools })
+      return { ...orders, clusters: { main } }
+    }
+    await setPointer(withPools({}))
+    await applyAccess('main', ['orders-api'])
+    expect(kafka.acls()).toEqual([])
+    expect((await access.read('main', 'orders-api'))?.acls).toEqual([])
+    await setPointer(withPools({}), withPools({ 'orders-api': 'pool-1' }))
+    await applyAccess('main', ['orders-api'])
+    expect(kafka.acls()).toEqual(['pool-1 topic:prefixed:write:orders.'])
+    expect((await access.read('main', 'orders-api'))?.acls).toEqual([topicAcl('orders.', 'prefixed')])
+  })
+
   it('is that of every slot that works or will, and of no other', async () => {
     const stored = { ...orders, clusters: { main: aCluster({ auth: ['scram'] }) } }
     await setPointer(stored)

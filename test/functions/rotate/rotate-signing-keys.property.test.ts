@@ -104,6 +104,7 @@ const createWorld = ({ copies, brokers: starts }: Options) => {
         }),
     },
     keys,
+    tellReaders: async () => [],
     published: async () => (await call(() => jwks))(),
     queue: { send: async () => void call(() => 0) },
     times,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createRotateSigningKeys } from '../../../functions/rotate/rotate-signing-keys.ts'
+import { ConfluentError } from '../../../shared/clusters/confluent/management-api.ts'
 import { checkedSigningKeyTimes } from '../../../shared/domain/signing-key.ts'
 import { createSigningKeyStore } from '../../../shared/secrets/signing-key-store.ts'
 import type { StoredCredential } from '../../../shared/store/credential-store.ts'
@@ -12,6 +13,9 @@ const day = 86_400_000
 const aRotate = () => {
   let time = Date.UTC(2026, 10, 21)
   let denied = false
+  let confluentAnswer = 200
+  let read: readonly string[] | undefined
+  let told = 0
   let stored: StoredCredential | undefined
   let reads = 0
   const sent: Message[] = []
@@ -32,6 +36,11 @@ const aRotate = () => {
       },
     },
     keys,
+    tellReaders: async () => {
+      if (confluentAnswer !== 200) throw new ConfluentError('PATCH api.confluent.cloud: no', confluentAnswer)
+      told++
+      return read === undefined ? [] : [new Set(read)]
+    },
     published: async () => new Set((await keys.readRing())?.keys.map(({ kid }) => kid)),
     queue: { send: async (message) => void sent.push(message) },
     times: checkedSigningKeyTimes({}),
@@ -43,6 +52,15 @@ const aRotate = () => {
     ...{ rotate, keys, secret, telemetry, sent },
     stored: () => stored,
     reads: () => reads,
+    told: () => told,
+    /** What it says to the request to read our keys. */
+    confluent: (status: number) => {
+      confluentAnswer = status
+    },
+    /** The keys that it then has. */
+    confluentReads: (kids: readonly string[] | undefined) => {
+      read = kids
+    },
     pass: (milliseconds: number) => {
       time += milliseconds
     },
@@ -89,6 +107,67 @@ describe('the rotation of the signing keys', () => {
     expect(seen.signing - seen.published).toBeGreaterThanOrEqual(25)
     expect(seen.gone - seen.signing).toBeGreaterThanOrEqual(25)
     expect(seen.gone - seen.signing).toBeLessThanOrEqual(28)
+  })
+
+  it.each([
+    ['is down', 500, 'cluster_unavailable'],
+    ['throttles', 429, 'cluster_unavailable'],
+    ['cannot read our keys', 400, 'cluster_failed'],
+    ['knows our key for it no more', 401, 'cluster_denied'],
+  ] as const)('signs with no key that Confluent Cloud has not read, and says why: it %s', async (_, status, reason) => {
+    const { rotate, keys, stored, pass, told, confluent } = aRotate()
+    await rotate.ensure()
+    const first = (await keys.readRing())?.active.kid
+    confluent(status)
+    for (let hour = 0; hour < 95 * 24; hour++) {
+      pass(day / 24)
+      await rotate.run()
+    }
+    expect((await keys.readRing())?.active.kid).toBe(first)
+    expect(stored()?.credential.failures).toMatchObject({ step: 'probe', reason })
+    confluent(200)
+    for (let hour = 0; hour < 2; hour++) {
+      pass(day / 24)
+      await rotate.run()
+    }
+    expect((await keys.readRing())?.active.kid).not.toBe(first)
+    expect(told()).toBe(1)
+  })
+
+  it('signs with no key that Confluent Cloud was shown too old a copy of', async () => {
+    const { rotate, keys, stored, pass, confluentReads } = aRotate()
+    await rotate.ensure()
+    const first = (await keys.readRing())?.active.kid ?? ''
+    confluentReads([first])
+    for (let hour = 0; hour < 95 * 24; hour++) {
+      pass(day / 24)
+      await rotate.run()
+    }
+    expect((await keys.readRing())?.active.kid).toBe(first)
+    expect(stored()?.credential.failures).toMatchObject({ step: 'probe', reason: 'cluster_unavailable' })
+    confluentReads((await keys.readRing())?.keys.map(({ kid }) => kid))
+    for (let hour = 0; hour < 2; hour++) {
+      pass(day / 24)
+      await rotate.run()
+    }
+    expect((await keys.readRing())?.active.kid).not.toBe(first)
+  })
+
+  it('replaced at once are told to Confluent Cloud until it has none of the old', async () => {
+    const { rotate, keys, confluent, confluentReads } = aRotate()
+    await rotate.ensure()
+    const old = (await keys.readRing())?.keys.map(({ kid }) => kid) ?? []
+    confluent(500)
+    // the message comes back
+    await expect(rotate.replace(old, true)).rejects.toThrow('PATCH api.confluent.cloud')
+    const replaced = (await keys.readRing())?.keys.map(({ kid }) => kid) ?? []
+    expect(replaced.some((kid) => old.includes(kid))).toBe(false)
+    confluent(200)
+    confluentReads(old)
+    await expect(rotate.replace(old, true)).rejects.toThrow('still has one that was replaced')
+    confluentReads(replaced)
+    await rotate.replace(old, true)
+    expect((await keys.readRing())?.keys.map(({ kid }) => kid)).toEqual(replaced)
   })
 
   it('says what failed in the state, where an operator looks, and goes on when it is repaired', async () => {

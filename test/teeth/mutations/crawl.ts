@@ -41,8 +41,8 @@ export const crawlMutations: readonly Mutation[] = [
     edits: [
       {
         file: 'shared/domain/facts.ts',
-        find: "  provider === 'msk' && bootstrap === undefined && listeners === undefined",
-        replace: "  provider === 'msk'",
+        find: "  provider !== 'kafka' && bootstrap === undefined && listeners === undefined",
+        replace: "  provider !== 'kafka'",
       },
     ],
     tests: [...crawlTests, 'test/cli'],

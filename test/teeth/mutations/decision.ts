@@ -21,13 +21,8 @@ export const decisionMutations: readonly Mutation[] = [
     edits: [
       {
         file: decide,
-        find: '  if (grant === undefined) return deny(2,',
-        replace: `  if (grant === undefined && wishes === undefined) return deny(2,`,
-      },
-      {
-        file: decide,
-        find: '  const common = { action, asked: asked.name, grant }',
-        replace: `  const common = { action, asked: asked.name, grant: grant ?? ${anyGrant} }`,
+        find: '  const grant = grantThat(asking, (each) => grantsGroup(asking, each))',
+        replace: `  const grant = grantThat(asking, (each) => grantsGroup(asking, each)) ?? ${anyGrant}`,
       },
     ],
     tests: ruleTests,
@@ -48,8 +43,8 @@ export const decisionMutations: readonly Mutation[] = [
     edits: [
       {
         file: decide,
-        find: "(each) => action === 'produce' || group === undefined || allowsGroup(each, principal.name, group),",
-        replace: '(each) => each !== undefined,',
+        find: "  wish.action === 'produce' || group === undefined || allowsGroup(grant, principal.name, group)",
+        replace: '  grant !== undefined',
       },
     ],
     tests: ruleTests,
@@ -252,5 +247,38 @@ export const decisionMutations: readonly Mutation[] = [
       },
     ],
     tests: [...ruleTests, 'test/cli'],
+  },
+  {
+    name: 'who does not say what it is gets what few clients can',
+    edits: [
+      {
+        file: 'shared/domain/access-path.ts',
+        find: 'Object.values(familyKinds).every(',
+        replace: 'Object.values(familyKinds).some(',
+      },
+    ],
+    tests: ['test/functions/resolve/workload.test.ts'],
+  },
+  {
+    name: 'an identity pool may be of two issuers',
+    edits: [
+      {
+        file: 'shared/domain/confluent-policy-checks.ts',
+        find: "if (takesWorkloads && cluster.auth.includes('jwt'))",
+        replace: 'if (takesWorkloads && cluster.auth.length === 0)',
+      },
+    ],
+    tests: ['test/functions/resolve/workload.test.ts'],
+  },
+  {
+    name: 'who shows tokens of AWS has no ACLs',
+    edits: [
+      {
+        file: 'shared/domain/kafka-users.ts',
+        find: "hasAccess: cluster.auth.includes('jwt') || cluster.auth.includes('workload'),",
+        replace: "hasAccess: cluster.auth.includes('jwt'),",
+      },
+    ],
+    tests: ['test/functions/resolve/workload.test.ts'],
   },
 ]

@@ -33,7 +33,7 @@ export const rotateMutations: readonly Mutation[] = [
     name: 'rotate forgets the policy in force while the next one is prepared',
     edits: [
       {
-        file: applyAccess,
+        file: 'functions/rotate/in-force.ts',
         find: '[policy, next].filter((hash) => hash !== undefined)',
         replace: '[next ?? policy].filter((hash) => hash !== undefined)',
       },
@@ -75,9 +75,7 @@ export const rotateMutations: readonly Mutation[] = [
   },
   {
     name: 'a signing key signs before every broker has read it',
-    edits: [
-      { file: rotateSigningKeys, find: 'kids === undefined || !isSettled', replace: 'isSettled && kids === undefined' },
-    ],
+    edits: [{ file: rotateSigningKeys, find: "    if (!isSettled) return 'unreachable'\n", replace: '' }],
     tests: keyTests,
   },
   {
@@ -174,5 +172,33 @@ export const rotateMutations: readonly Mutation[] = [
       },
     ],
     tests: ['test/domain', ...keyTests],
+  },
+  {
+    name: 'a key signs that Confluent Cloud has not read',
+    edits: [
+      {
+        file: rotateSigningKeys,
+        find: "state === 'settling' && (await tellReaders()).some((read) => !read.has(key.kid))",
+        replace: "state === 'absent'",
+      },
+    ],
+    tests: keyTests,
+  },
+  {
+    name: 'a key signs although Confluent Cloud was shown older ones',
+    edits: [{ file: rotateSigningKeys, find: '.some((read) => !read.has(key.kid))', replace: '.length < 0' }],
+    tests: keyTests,
+  },
+  {
+    name: 'a key that is replaced at once is not told to Confluent Cloud',
+    edits: [{ file: rotateSigningKeys, find: 'if (atOnce && (await tellReaders())', replace: 'if (atOnce && []' }],
+    tests: keyTests,
+  },
+  {
+    name: 'a key that is replaced at once stays at Confluent Cloud',
+    edits: [
+      { file: rotateSigningKeys, find: '.some((read) => kids.some((kid) => read.has(kid)))', replace: '.length < 0' },
+    ],
+    tests: keyTests,
   },
 ]

@@ -39,4 +39,37 @@ export const sdkMutations: readonly Mutation[] = [
     ],
     tests: ['sdk/js/test'],
   },
+  {
+    name: 'the SDK does not tell clients that a channel of theirs is elsewhere',
+    edits: [
+      {
+        file: keepFresh,
+        find: ' || !isSameLogin(old.credential, now.credential) || !hasStayed(old, now)',
+        replace: ' || !isSameLogin(old.credential, now.credential)',
+      },
+    ],
+    tests: ['sdk/js/test'],
+  },
+  {
+    name: 'a client that is kept for a channel is where the channel went first',
+    edits: [
+      {
+        file: 'sdk/js/src/keep-client.ts',
+        find: ' || (channel !== undefined && underWay !== undefined)',
+        replace: '',
+      },
+    ],
+    tests: ['sdk/js/test'],
+  },
+  {
+    name: 'kafkajs authenticates twice within a second at the end of a token',
+    edits: [
+      {
+        file: 'sdk/js/src/kafkajs.ts',
+        find: 'const reauthenticationThreshold = 750',
+        replace: 'const reauthenticationThreshold = 3_000',
+      },
+    ],
+    tests: ['sdk/js/test'],
+  },
 ]

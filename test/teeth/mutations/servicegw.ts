@@ -39,7 +39,7 @@ export const servicegwMutations: readonly Mutation[] = [
   },
   {
     name: 'ancestor: an answer before its access is on the cluster',
-    edits: [{ file: servicegw, find: '    await requireAccess(\n', replace: '    void (\n' }],
+    edits: [{ file: servicegw, find: '    await requireAccess(\n', replace: '    await Array.of(\n' }],
     tests: servicegwTests,
   },
   {

@@ -14,7 +14,13 @@ export const tokenMutations: readonly Mutation[] = [
   },
   {
     name: 'rule 2: a grant that has ended gives tokens',
-    edits: [{ file: reach, find: '.filter((grant) => !isExpired(grant, now))', replace: '' }],
+    edits: [
+      {
+        file: reach,
+        find: 'grantsOf(directory, principal).filter((grant) => !isExpired(grant, now))',
+        replace: 'grantsOf(directory, principal)',
+      },
+    ],
     tests: resolveTests,
   },
   {

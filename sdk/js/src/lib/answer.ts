@@ -1,12 +1,22 @@
 import { SwitchboardError } from '../errors.ts'
 
+/** Who signed a token: Switchboard, or AWS for a session of a role. Clients send both alike. */
+export type TokenKind = 'jwt' | 'msk-iam'
+
 export type Properties = Readonly<Record<string, string | number | boolean>>
 
 export type AnswerCredential =
-  | { readonly kind: 'jwt'; readonly token: string; readonly expiresAt: Date }
+  | { readonly kind: TokenKind; readonly token: string; readonly expiresAt: Date }
   | {
       readonly kind: 'scram'
       readonly mechanism: 'SCRAM-SHA-512'
+      readonly username: string
+      readonly password: string
+      readonly slot: string
+    }
+  | {
+      readonly kind: 'api-key'
+      readonly mechanism: 'PLAIN'
       readonly username: string
       readonly password: string
       readonly slot: string
@@ -19,15 +29,36 @@ export type AnswerCredential =
       readonly username: string
       readonly slot: string
     }
+  /** Of an API key, which stands in the secret itself. */
+  | {
+      readonly kind: 'reference'
+      readonly mechanism: 'PLAIN'
+      readonly arn: string
+      readonly versionId: string
+      readonly username?: undefined
+      readonly slot: string
+    }
+
+/** Where schemas are, and how to get in: `Bearer` or `Basic`. */
+export type AnswerRegistry = {
+  readonly url: string
+  readonly logicalCluster: string | undefined
+  readonly identityPoolId: string | undefined
+  readonly credential:
+    | { readonly kind: 'jwt'; readonly token: string; readonly expiresAt: Date }
+    | { readonly kind: 'basic'; readonly username: string; readonly password: string }
+}
 
 export type AnswerConnection = {
   readonly cluster: { readonly name: string; readonly provider: string; readonly region?: string }
   readonly topics: Readonly<Record<string, string>>
   readonly patterns: Readonly<Record<string, string | readonly string[]>>
   readonly properties: Properties
+  readonly extensions: Readonly<Record<string, string>>
   readonly producer: Properties | undefined
   readonly consumer: Properties | undefined
   readonly credential: AnswerCredential
+  readonly schemaRegistry: AnswerRegistry | undefined
 }
 
 export type Answer = {
@@ -83,6 +114,13 @@ const settingAt = (value: unknown, pointer: string): string | number | boolean =
   throw malformed(pointer, 'a text, a number or a boolean', value)
 }
 
+/** RFC 7628 3.1: what is on the wire between two of them is the one character that none can have. */
+const extensionAt = (value: unknown, pointer: string): string => {
+  const text = textAt(value, pointer)
+  if (/^[\x20-\x7e]+$/.test(text)) return text
+  throw malformed(pointer, 'a text without control characters', value)
+}
+
 const patternAt = (value: unknown, pointer: string): string | readonly string[] => {
   if (Array.isArray(value)) return Object.freeze(value.map((entry, index) => textAt(entry, `${pointer}/${index}`)))
   const expression = textAt(value, pointer)
@@ -94,39 +132,73 @@ const patternAt = (value: unknown, pointer: string): string | readonly string[] 
   }
 }
 
+const storedAt = (credential: Json, kind: 'scram' | 'api-key' | 'reference', pointer: string): AnswerCredential => {
+  const mechanism = textAt(credential.mechanism, `${pointer}/mechanism`)
+  const expected = kind === 'reference' ? ['SCRAM-SHA-512', 'PLAIN'] : [kind === 'scram' ? 'SCRAM-SHA-512' : 'PLAIN']
+  if ((mechanism !== 'SCRAM-SHA-512' && mechanism !== 'PLAIN') || !expected.includes(mechanism))
+    throw new SwitchboardError(
+      'unsupported',
+      `mechanism \`${mechanism}\` is not supported by this version; \`${expected.join('`, `')}\` is`,
+    )
+  const slot = textAt(credential.slot, `${pointer}/slot`)
+  const text = (name: string): string => textAt(credential[name], `${pointer}/${name}`)
+  if (kind !== 'reference') {
+    const login = { username: text('username'), password: text('password'), slot }
+    return kind === 'scram' ? { kind, mechanism: 'SCRAM-SHA-512', ...login } : { kind, mechanism: 'PLAIN', ...login }
+  }
+  const version = { arn: text('arn'), versionId: text('versionId'), slot }
+  return mechanism === 'PLAIN'
+    ? { kind, mechanism, ...version }
+    : { kind, mechanism, ...version, username: text('username') }
+}
+
 const credentialAt = (value: unknown, pointer: string): AnswerCredential => {
   const credential = objectAt(value, pointer)
   const kind = textAt(credential.kind, `${pointer}/kind`)
-  if (kind === 'scram' || kind === 'reference') {
-    const mechanism = textAt(credential.mechanism, `${pointer}/mechanism`)
-    if (mechanism !== 'SCRAM-SHA-512')
-      throw new SwitchboardError(
-        'unsupported',
-        `mechanism \`${mechanism}\` is not supported by this version; \`SCRAM-SHA-512\` is`,
-      )
-    const user = {
-      mechanism,
-      username: textAt(credential.username, `${pointer}/username`),
-      slot: textAt(credential.slot, `${pointer}/slot`),
-    } as const
-    return kind === 'scram'
-      ? { kind, ...user, password: textAt(credential.password, `${pointer}/password`) }
-      : {
-          kind,
-          ...user,
-          arn: textAt(credential.arn, `${pointer}/arn`),
-          versionId: textAt(credential.versionId, `${pointer}/versionId`),
-        }
-  }
-  if (kind !== 'jwt')
+  if (kind === 'scram' || kind === 'api-key' || kind === 'reference') return storedAt(credential, kind, pointer)
+  if (kind !== 'jwt' && kind !== 'msk-iam')
     throw new SwitchboardError(
       'unsupported',
-      `credential kind \`${kind}\` is not supported by this version; \`jwt\`, \`scram\` and \`reference\` are`,
+      `credential kind \`${kind}\` is not supported by this version; \`jwt\`, \`msk-iam\`, \`scram\`, \`api-key\` and \`reference\` are`,
     )
+  return { kind, ...tokenAt(credential, pointer) }
+}
+
+const tokenAt = (credential: Json, pointer: string): { readonly token: string; readonly expiresAt: Date } => {
   const token = textAt(credential.token, `${pointer}/token`)
   if (!/^[\x21-\x7e]+$/.test(token))
     throw malformed(`${pointer}/token`, 'a token without spaces or control characters', token)
-  return { kind, token, expiresAt: timeAt(credential.expiresAt, `${pointer}/expiresAt`) }
+  return { token, expiresAt: timeAt(credential.expiresAt, `${pointer}/expiresAt`) }
+}
+
+/** It goes into a header as it is. */
+const headerAt = (value: unknown, pointer: string): string | undefined =>
+  value === undefined ? undefined : extensionAt(value, pointer)
+
+const registryAt = (value: unknown, pointer: string): AnswerRegistry => {
+  const registry = objectAt(value, pointer)
+  const url = textAt(registry.url, `${pointer}/url`)
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) throw malformed(`${pointer}/url`, 'a URL', url)
+  const credential = objectAt(registry.credential, `${pointer}/credential`)
+  const kind = textAt(credential.kind, `${pointer}/credential/kind`)
+  if (kind !== 'jwt' && kind !== 'basic')
+    throw new SwitchboardError(
+      'unsupported',
+      `credential kind \`${kind}\` of a schema registry is not supported by this version; \`jwt\` and \`basic\` are`,
+    )
+  return {
+    url: url.replace(/\/+$/, ''),
+    logicalCluster: headerAt(registry.logicalCluster, `${pointer}/logicalCluster`),
+    identityPoolId: headerAt(registry.identityPoolId, `${pointer}/identityPoolId`),
+    credential:
+      kind === 'jwt'
+        ? { kind, ...tokenAt(credential, `${pointer}/credential`) }
+        : {
+            kind,
+            username: textAt(credential.username, `${pointer}/credential/username`),
+            password: textAt(credential.password, `${pointer}/credential/password`),
+          },
+  }
 }
 
 const connectionAt = (value: unknown, pointer: string): AnswerConnection => {
@@ -141,11 +213,16 @@ const connectionAt = (value: unknown, pointer: string): AnswerConnection => {
     topics: entriesAt(connection.topics ?? {}, `${pointer}/topics`, textAt),
     patterns: entriesAt(connection.patterns ?? {}, `${pointer}/patterns`, patternAt),
     properties: entriesAt(connection.properties, `${pointer}/properties`, settingAt),
+    extensions: entriesAt(connection.extensions ?? {}, `${pointer}/extensions`, extensionAt),
     producer:
       connection.producer === undefined ? undefined : entriesAt(connection.producer, `${pointer}/producer`, settingAt),
     consumer:
       connection.consumer === undefined ? undefined : entriesAt(connection.consumer, `${pointer}/consumer`, settingAt),
     credential: credentialAt(connection.credential, `${pointer}/credential`),
+    schemaRegistry:
+      connection.schemaRegistry === undefined
+        ? undefined
+        : registryAt(connection.schemaRegistry, `${pointer}/schemaRegistry`),
   }
 }
 

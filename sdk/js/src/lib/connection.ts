@@ -1,20 +1,50 @@
 import { SwitchboardError } from '../errors.ts'
-import type { Connection } from '../lease.ts'
-import type { AnswerConnection, AnswerCredential } from './answer.ts'
+import type { Connection, SchemaRegistry } from '../lease.ts'
+import type { AnswerConnection, AnswerCredential, AnswerRegistry } from './answer.ts'
 
 const unsupported = (cluster: string, has: string, use: string): SwitchboardError =>
   new SwitchboardError('unsupported', `cluster \`${cluster}\` has ${has}; expected ${use}`)
 
 const shownOf = (credential: AnswerCredential, expiresAt: () => Date | undefined): Connection['credential'] => {
   if (credential.kind === 'reference') return Object.freeze({ ...credential })
-  if (credential.kind === 'scram') {
-    const { kind, mechanism, username, slot } = credential
-    return Object.freeze({ kind, mechanism, username, slot })
+  if ('password' in credential) {
+    const { password: _, ...shown } = credential
+    return Object.freeze(shown)
   }
-  return Object.freeze({
-    kind: credential.kind,
+  return shownToken(credential.kind, credential.expiresAt, expiresAt)
+}
+
+const shownToken = <Kind>(kind: Kind, first: Date, expiresAt: () => Date | undefined) =>
+  Object.freeze({
+    kind,
     get expiresAt() {
-      return expiresAt() ?? credential.expiresAt
+      return expiresAt() ?? first
+    },
+  })
+
+export type HeldToken = { readonly token: Connection['token']; readonly expiresAt: () => Date | undefined }
+
+export type HeldRegistry = HeldToken & { readonly registry: () => AnswerRegistry | undefined }
+
+const createRegistry = (cluster: string, answered: AnswerRegistry, held: HeldRegistry): SchemaRegistry => {
+  const { url, logicalCluster, identityPoolId } = answered
+  const current = (): AnswerRegistry['credential'] => held.registry()?.credential ?? answered.credential
+  return Object.freeze({
+    url,
+    logicalCluster,
+    identityPoolId,
+    credential:
+      answered.credential.kind === 'basic'
+        ? Object.freeze({ kind: 'basic' as const, username: answered.credential.username })
+        : shownToken('jwt' as const, answered.credential.expiresAt, held.expiresAt),
+    token: () => {
+      if (current().kind === 'jwt') return held.token()
+      throw unsupported(cluster, 'a schema registry with a password', 'a call of `password`')
+    },
+    password: () => {
+      const credential = current()
+      if (credential.kind === 'basic') return credential.password
+      throw unsupported(cluster, 'a schema registry with tokens', 'a call of `token`')
     },
   })
 }
@@ -22,9 +52,10 @@ const shownOf = (credential: AnswerCredential, expiresAt: () => Date | undefined
 /** One cluster of an answer, with the credential that is held now. */
 export const createConnection = (
   connection: AnswerConnection,
-  held: { readonly token: Connection['token']; readonly expiresAt: () => Date | undefined },
+  held: HeldToken & { readonly registry: HeldRegistry },
 ): Connection => {
-  const { cluster, topics, patterns, properties, producer, consumer, credential } = connection
+  const { cluster, topics, patterns, properties, extensions, producer, consumer, credential, schemaRegistry } =
+    connection
   const lookUp = <T>(entries: Readonly<Record<string, T>>, kind: string, name: string): T => {
     const entry = Object.hasOwn(entries, name) ? entries[name] : undefined
     if (entry !== undefined) return entry
@@ -39,15 +70,17 @@ export const createConnection = (
     topics,
     patterns,
     properties,
+    extensions,
     producer,
     consumer,
     credential: shownOf(credential, held.expiresAt),
+    schemaRegistry: schemaRegistry && createRegistry(cluster.name, schemaRegistry, held.registry),
     token: () => {
-      if (credential.kind === 'jwt') return held.token()
+      if ('token' in credential) return held.token()
       throw unsupported(cluster.name, 'a stored credential', 'a call of `password`')
     },
     password: () => {
-      if (credential.kind === 'scram') return credential.password
+      if ('password' in credential) return credential.password
       if (credential.kind === 'reference')
         throw unsupported(cluster.name, 'a reference to a stored credential', 'the option `readSecret`')
       throw unsupported(cluster.name, 'tokens', 'a call of `token`')

@@ -1,6 +1,6 @@
 import { SwitchboardError, SwitchboardProblem } from '../errors.ts'
 import type { Connection, Lease } from '../lease.ts'
-import type { Answer, AnswerConnection, AnswerCredential } from './answer.ts'
+import type { Answer, AnswerConnection, AnswerCredential, AnswerRegistry } from './answer.ts'
 import { backoffMs } from './backoff.ts'
 import { createConnection } from './connection.ts'
 import { retryAfterOf, type Surroundings } from './first-answer.ts'
@@ -25,33 +25,58 @@ type Held = {
 }
 
 const endOf = (credential: AnswerCredential): number =>
-  credential.kind === 'jwt' ? credential.expiresAt.getTime() : Number.POSITIVE_INFINITY
+  'token' in credential ? credential.expiresAt.getTime() : Number.POSITIVE_INFINITY
 
-const expiryOf = ({ connections }: Answer): number =>
-  Math.min(...connections.map(({ credential }) => endOf(credential)))
+const registryEndOf = ({ schemaRegistry }: AnswerConnection): number =>
+  schemaRegistry?.credential.kind === 'jwt' ? schemaRegistry.credential.expiresAt.getTime() : Number.POSITIVE_INFINITY
+
+const firstEndOf = (connection: AnswerConnection): number =>
+  Math.min(endOf(connection.credential), registryEndOf(connection))
+
+const expiryOf = ({ connections }: Answer): number => Math.min(...connections.map(firstEndOf))
 
 const slotOf = ({ credential }: Pick<Connection, 'credential'> | AnswerConnection): string | undefined =>
-  credential.kind === 'jwt' ? undefined : credential.slot
+  'slot' in credential ? credential.slot : undefined
+
+/** What a token is for: a cluster's brokers, or the registry of its schemas. */
+type Place = { readonly cluster: string; readonly isRegistry: boolean }
+
+const keyOf = ({ cluster, isRegistry }: Place): string => (isRegistry ? `${cluster} registry` : cluster)
+
+const textOf = ({ cluster, isRegistry }: Place): string =>
+  isRegistry ? `the schema registry of \`${cluster}\`` : `\`${cluster}\``
 
 /** Everything of an answer that clients were built from: no secret, no time. */
 const settingsOf = ({ connections }: Answer): string =>
   JSON.stringify(
-    connections.map(({ credential, ...settings }) => [settings, credential.kind, slotOf({ ...settings, credential })]),
+    connections.map(({ credential, schemaRegistry, ...settings }) => {
+      const { credential: login, ...registry } = schemaRegistry ?? {}
+      return [settings, credential.kind, slotOf({ ...settings, credential }), registry, login?.kind]
+    }),
   )
 
 /** A slot that was out of use for as long as nobody renewed has another password by then. */
 const isSameLogin = (old: AnswerCredential, now: AnswerCredential): boolean =>
-  old.kind === 'scram' && now.kind === 'scram'
+  'password' in old && 'password' in now
     ? old.slot === now.slot && old.username === now.username && old.password === now.password
     : old.kind === 'reference' && now.kind === 'reference'
-      ? old.slot === now.slot && old.username === now.username
+      ? old.slot === now.slot &&
+        old.username === now.username &&
+        // the secret of an API key is that of one slot, so that another version is another key
+        (old.mechanism !== 'PLAIN' || old.versionId === now.versionId)
       : old.kind === now.kind
 
-/** The clusters whose clients log in as somebody else from now on, or nowhere any more. */
+/** What is new beside it moves nothing that a client is at work on. */
+const hasStayed = (old: AnswerConnection, now: AnswerConnection): boolean =>
+  Object.entries(old.topics).every(([channel, topic]) => now.topics[channel] === topic) &&
+  Object.entries(old.patterns).every(([pattern, entry]) => String(now.patterns[pattern]) === String(entry))
+
+/** The clusters whose clients log in as somebody else from now on, or where a channel of theirs is no more. */
 const replacedIn = (before: Answer, after: Answer): readonly string[] =>
   before.connections.flatMap((old) => {
     const now = after.connections.find(({ cluster }) => cluster.name === old.cluster.name)
-    return now !== undefined && isSameLogin(old.credential, now.credential) ? [] : [old.cluster.name]
+    const isReplaced = now === undefined || !isSameLogin(old.credential, now.credential) || !hasStayed(old, now)
+    return isReplaced ? [old.cluster.name] : []
   })
 
 /** Renews in the background and hands out what is good. */
@@ -72,45 +97,52 @@ export const keepFresh = (around: Surroundings & { readonly first: Resolved; rea
 
   const untilRenewalMs = (): number => refreshAt - clock.now().getTime()
 
-  const tokenOf = (cluster: string): string | Promise<string> => {
-    const good = goodToken(cluster)
-    if (good === undefined) return renewedToken(cluster)
+  const tokenOf = (place: Place): string | Promise<string> => {
+    const good = goodToken(place)
+    if (good === undefined) return renewedToken(place)
     // the timer was late: the process, or the machine, was asleep
     if (untilRenewalMs() < 0) void renew()
     return good
   }
 
-  const goodToken = (cluster: string): string | undefined => {
-    const credential = tokens.get(cluster)
+  const goodToken = (place: Place): string | undefined => {
+    const credential = tokens.get(keyOf(place))
     return credential && isGood(credential.expiresAt.getTime()) ? credential.token : undefined
   }
 
-  const renewedToken = async (cluster: string): Promise<string> => {
+  const renewedToken = async (place: Place): Promise<string> => {
+    const { cluster, isRegistry } = place
     // a renewal cannot bring back what moved away, so asking for one on every call would only be load
-    if (!held.answer.connections.some((connection) => connection.cluster.name === cluster))
+    const there = held.answer.connections.find((connection) => connection.cluster.name === cluster)
+    if (there === undefined)
       throw new SwitchboardError(
         'unknown_cluster',
         `the lease no longer has cluster \`${cluster}\`; its channels moved`,
       )
+    if (isRegistry && there.schemaRegistry?.credential.kind !== 'jwt')
+      throw new SwitchboardError('unknown_cluster', `the lease no longer has a token for ${textOf(place)}`)
     if (!signal.aborted) {
       // a renewal that is not due yet keeps its time: the backoff sets the pace, however often clients ask
       if (untilRenewalMs() < 0) void renew()
       if (underWay || untilRenewalMs() <= tokenWaitMs) await nextOutcome()
     }
-    const good = goodToken(cluster)
+    const good = goodToken(place)
     if (good !== undefined) return good
-    const end = tokens.get(cluster)?.expiresAt.toISOString()
+    const end = tokens.get(keyOf(place))?.expiresAt.toISOString()
     if (signal.aborted)
       throw new SwitchboardError(
         'lease_closed',
-        `the lease was closed and its credential for \`${cluster}\` ended at \`${end}\``,
+        `the lease was closed and its credential for ${textOf(place)} ended at \`${end}\``,
       )
     throw new SwitchboardError(
       'credential_ended',
-      `the credential for \`${cluster}\` ended at \`${end}\` and there is no new one: ${lastError?.message ?? 'switchboard did not answer yet'}`,
+      `the credential for ${textOf(place)} ended at \`${end}\` and there is no new one: ${lastError?.message ?? 'switchboard did not answer yet'}`,
       { retryable: true, cause: lastError },
     )
   }
+
+  const registryOf = (name: string): AnswerRegistry | undefined =>
+    held.answer.connections.find(({ cluster }) => cluster.name === name)?.schemaRegistry
 
   const nextOutcome = (): Promise<void> =>
     new Promise((done) => {
@@ -126,23 +158,31 @@ export const keepFresh = (around: Surroundings & { readonly first: Resolved; rea
   /** @throws SwitchboardError when the answer cannot be what Switchboard means to give */
   const hold = ({ etag, skewMs }: Resolved, answer: Answer): Held => {
     const now = clock.now().getTime() + skewMs
-    const over = answer.connections.find(({ credential }) => endOf(credential) - now <= endMarginMs)
+    const over = answer.connections.find((connection) => firstEndOf(connection) - now <= endMarginMs)
     if (over)
       throw new SwitchboardError(
         'malformed_answer',
-        `malformed answer: the credential for \`${over.cluster.name}\` ends at \`${new Date(endOf(over.credential)).toISOString()}\`, now is \`${new Date(now).toISOString()}\``,
+        `malformed answer: the credential for \`${over.cluster.name}\` ends at \`${new Date(firstEndOf(over)).toISOString()}\`, now is \`${new Date(now).toISOString()}\``,
       )
-    for (const { cluster, credential } of answer.connections)
-      if (credential.kind === 'jwt') tokens.set(cluster.name, credential)
+    for (const { cluster, credential, schemaRegistry } of answer.connections) {
+      const ofRegistry = schemaRegistry?.credential
+      if ('token' in credential) tokens.set(keyOf({ cluster: cluster.name, isRegistry: false }), credential)
+      if (ofRegistry?.kind === 'jwt') tokens.set(keyOf({ cluster: cluster.name, isRegistry: true }), ofRegistry)
+    }
+    const tokenAt = (place: Place) => ({
+      token: () => tokenOf(place),
+      expiresAt: () => tokens.get(keyOf(place))?.expiresAt,
+    })
     return {
       answer,
       connections: Object.freeze(
-        answer.connections.map((connection) =>
-          createConnection(connection, {
-            token: () => tokenOf(connection.cluster.name),
-            expiresAt: () => tokens.get(connection.cluster.name)?.expiresAt,
-          }),
-        ),
+        answer.connections.map((connection) => {
+          const cluster = connection.cluster.name
+          return createConnection(connection, {
+            ...tokenAt({ cluster, isRegistry: false }),
+            registry: { ...tokenAt({ cluster, isRegistry: true }), registry: () => registryOf(cluster) },
+          })
+        }),
       ),
       etag,
       skewMs,
@@ -268,6 +308,15 @@ export const keepFresh = (around: Surroundings & { readonly first: Resolved; rea
       throw new SwitchboardError(
         'unknown_cluster',
         `${cluster === undefined ? 'no cluster was named' : `no cluster \`${cluster}\``}; the lease has ${names.map((name) => `\`${name}\``).join(', ')}`,
+      )
+    },
+    connectionOf: (channel: string) => {
+      const found = held.connections.find(({ topics }) => Object.hasOwn(topics, channel))
+      if (found) return found
+      const known = held.connections.flatMap(({ topics }) => Object.keys(topics))
+      throw new SwitchboardError(
+        'unknown_channel',
+        `no channel \`${channel}\`; the lease has ${known.map((name) => `\`${name}\``).join(', ') || 'none'}`,
       )
     },
     hold: (connection: Connection) => {

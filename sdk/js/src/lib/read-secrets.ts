@@ -3,7 +3,7 @@ import type { SecretReference } from '../lease.ts'
 import type { Answer, AnswerCredential } from './answer.ts'
 
 type Reference = Extract<AnswerCredential, { kind: 'reference' }>
-type Stored = Extract<AnswerCredential, { kind: 'scram' }>
+type Stored = Extract<AnswerCredential, { kind: 'scram' | 'api-key' }>
 
 /** Puts what references stand for in their place. */
 export type ReadSecrets = (answer: Answer) => Promise<Answer>
@@ -22,12 +22,23 @@ const memberOf = (value: unknown, name: string): unknown =>
     ? (value as { readonly [name: string]: unknown })[name]
     : undefined
 
-/** One secret holds both slots, or one each: MSK wants one for each user, with nothing around it. */
-const passwordIn = (text: unknown, { username, slot, arn }: Reference): string => {
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
+
+/** One secret holds both slots, or one each: MSK wants one for each user, with nothing around it, and so has Confluent. */
+const loginIn = (text: unknown, reference: Reference): Stored => {
+  const { slot, arn } = reference
   const secret = jsonOf(text)
+  if (reference.mechanism === 'PLAIN') {
+    const [username, password] = [memberOf(secret, 'apiKey'), memberOf(secret, 'apiSecret')]
+    if (isText(username) && isText(password))
+      return { kind: 'api-key', mechanism: reference.mechanism, username, slot, password }
+    throw new SwitchboardError('secret_unavailable', `the secret \`${arn}\` has no API key`)
+  }
+  const { username, mechanism } = reference
   const login = memberOf(secret, slot) ?? secret
   const password = memberOf(login, 'password')
-  if (memberOf(login, 'username') === username && typeof password === 'string' && password !== '') return password
+  if (memberOf(login, 'username') === username && isText(password))
+    return { kind: 'scram', mechanism, username, slot, password }
   throw new SwitchboardError('secret_unavailable', `the secret \`${arn}\` has no password of \`${username}\``)
 }
 
@@ -36,7 +47,7 @@ export const createSecretReader = (readSecret: (secret: SecretReference) => Prom
   let known: ReadonlyMap<string, Stored> = new Map()
 
   const read = async (reference: Reference): Promise<Stored> => {
-    const { mechanism, arn, versionId, username, slot } = reference
+    const { arn, versionId } = reference
     let text: unknown
     try {
       text = await readSecret({ arn, versionId })
@@ -47,7 +58,7 @@ export const createSecretReader = (readSecret: (secret: SecretReference) => Prom
         cause,
       })
     }
-    return { kind: 'scram', mechanism, username, slot, password: passwordIn(text, reference) }
+    return loginIn(text, reference)
   }
 
   return async (answer) => {

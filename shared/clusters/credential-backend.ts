@@ -1,19 +1,23 @@
 import type { FailureReason } from '../domain/failure-reason.ts'
 
-/** Whom a cluster lets in by a password; every call takes many, each has an outcome of its own, and can be repeated. */
-export type ScramBackend = {
+/**
+ * Whom a cluster lets in by what is stored; every call takes many, each has an outcome of its own, and can be repeated. A
+ * name is that of a slot's user, see `slotUser`, also where the cluster calls it otherwise.
+ */
+export type CredentialBackend = {
   /** Whether the cluster has a user of these names already, whoever made it, and room for one where it has not. */
   readonly look: (names: readonly string[]) => Promise<ReadonlyMap<string, BackendOutcome<Name>>>
-  /** Makes the users, or gives those that exist this password. */
-  readonly create: (users: readonly ScramUser[]) => Promise<ReadonlyMap<string, BackendOutcome<'done'>>>
+  /** Sees that they are let in with this login. `lost`: that can be no more, and only another one helps. */
+  readonly create: (users: readonly BackendUser[]) => Promise<ReadonlyMap<string, BackendOutcome<'done' | 'lost'>>>
   /** Logs in as each of them, as its client would. */
-  readonly verify: (users: readonly ScramUser[]) => Promise<ReadonlyMap<string, BackendOutcome<Login>>>
+  readonly verify: (users: readonly BackendUser[]) => Promise<ReadonlyMap<string, BackendOutcome<Login>>>
   /** A user that is not there counts as revoked. Open connections may stay: take its access away first. */
   readonly revoke: (names: readonly string[]) => Promise<ReadonlyMap<string, BackendOutcome<'done'>>>
   readonly close: () => Promise<void>
 }
 
-export type ScramUser = { readonly name: string; readonly password: string }
+/** `username`: what it logs in with, which is its name but for an API key. */
+export type BackendUser = { readonly name: string; readonly username: string; readonly password: string }
 
 /** `taken`: there is such a user. */
 export type Name = 'free' | 'taken'

@@ -1,7 +1,7 @@
 import { Connection } from '@platformatic/kafka'
 import { findInCauses } from '../../causes.ts'
 import type { Cluster } from '../../domain/cluster.ts'
-import type { BackendOutcome, Login, ScramUser } from '../scram-backend.ts'
+import type { BackendOutcome, BackendUser, Login } from '../credential-backend.ts'
 import { adminConnection } from './admin-connection.ts'
 
 const connectTimeoutMs = 3_000
@@ -11,13 +11,21 @@ const missingMechanism = ['UNSUPPORTED_SASL_MECHANISM', 'ILLEGAL_SASL_STATE']
 const apiIdOf = (error: unknown): string | undefined =>
   findInCauses(error, (each) => ('apiId' in each && typeof each.apiId === 'string' ? each.apiId : undefined))
 
-const tryBroker = async (broker: string, cluster: Cluster, { name, password }: ScramUser) => {
+/** How those who are let in by what is stored prove it. */
+export type StoredMechanism = 'SCRAM-SHA-512' | 'PLAIN'
+
+const tryBroker = async (
+  broker: string,
+  cluster: Cluster,
+  { username, password }: BackendUser,
+  mechanism: StoredMechanism,
+) => {
   const at = broker.lastIndexOf(':')
-  const { tls } = adminConnection(cluster, { username: name, password, mechanism: 'SCRAM-SHA-512' })
+  const { tls } = adminConnection(cluster, { username, password, mechanism })
   const connection = new Connection('switchboard-probe', {
     connectTimeout: connectTimeoutMs,
     requestTimeout: connectTimeoutMs,
-    sasl: { mechanism: 'SCRAM-SHA-512', username: name, password },
+    sasl: { mechanism, username, password },
     ...(tls && { tls }),
   })
   // what fails is thrown by `connect` too
@@ -33,11 +41,15 @@ const tryBroker = async (broker: string, cluster: Cluster, { name, password }: S
 const parallelLogins = 10
 
 /** Logs in to the first of the cluster's brokers that answers, over the listener that its admin uses. */
-const tryLogin = async (cluster: Cluster, user: ScramUser): Promise<BackendOutcome<Login>> => {
-  const { bootstrapBrokers } = adminConnection(cluster, { username: '', password: '', mechanism: 'SCRAM-SHA-512' })
+const tryLogin = async (
+  cluster: Cluster,
+  user: BackendUser,
+  mechanism: StoredMechanism,
+): Promise<BackendOutcome<Login>> => {
+  const { bootstrapBrokers } = adminConnection(cluster, { ...user, mechanism })
   for (const broker of bootstrapBrokers)
     try {
-      await tryBroker(String(broker), cluster, user)
+      await tryBroker(String(broker), cluster, user, mechanism)
       return { outcome: 'works' }
     } catch (error) {
       const apiId = apiIdOf(error)
@@ -51,12 +63,13 @@ const tryLogin = async (cluster: Cluster, user: ScramUser): Promise<BackendOutco
 /** Logs in as each of them. */
 export const tryLogins = async (
   cluster: Cluster,
-  users: readonly ScramUser[],
+  users: readonly BackendUser[],
+  mechanism: StoredMechanism,
 ): Promise<ReadonlyMap<string, BackendOutcome<Login>>> => {
   const logins = new Map<string, BackendOutcome<Login>>()
   const rest = users.values()
   const worker = async (): Promise<void> => {
-    for (const user of rest) logins.set(user.name, await tryLogin(cluster, user))
+    for (const user of rest) logins.set(user.name, await tryLogin(cluster, user, mechanism))
   }
   await Promise.all(Array.from({ length: parallelLogins }, worker))
   return logins

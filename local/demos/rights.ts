@@ -1,5 +1,5 @@
 import { type Admin, type BaseOptions, Consumer, GenericError, Producer, stringSerializers } from '@platformatic/kafka'
-import { findInCauses } from '../../../shared/causes.ts'
+import { findInCauses } from '../../shared/causes.ts'
 
 /** How somebody logs in on a cluster. */
 export type Login = Pick<BaseOptions, 'bootstrapBrokers' | 'sasl' | 'tls'>

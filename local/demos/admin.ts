@@ -1,6 +1,6 @@
 import { Admin } from '@platformatic/kafka'
-import type { Cluster } from '../../../shared/domain/cluster.ts'
-import type { KafkaCluster } from '../../state.ts'
+import type { Cluster } from '../../shared/domain/cluster.ts'
+import type { KafkaCluster } from '../state.ts'
 import type { Login } from './rights.ts'
 
 /** As the stack's own admin, who may see and do everything there. */
@@ -10,7 +10,7 @@ export const adminLogin = ({ inside, admin }: KafkaCluster): Login => ({
 })
 
 export const withAdmin = async <T>(cluster: KafkaCluster, work: (admin: Admin) => Promise<T>): Promise<T> => {
-  const admin = new Admin({ clientId: 'crawl-demo', retries: 5, ...adminLogin(cluster) })
+  const admin = new Admin({ clientId: 'demo', retries: 5, ...adminLogin(cluster) })
   try {
     return await work(admin)
   } finally {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Operator } from '../operator.ts'
+import type { Operator } from './operator.ts'
 
 /** The schedule, which looks once a minute at what is due: as much faster as the policy's times are shorter. */
 export const startSweeps = ({ queue }: Operator, everyMs: number): { readonly stop: () => Promise<void> } => {

@@ -1,0 +1,228 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { confluentSecretName } from '../../../shared/domain/confluent-secret-name.ts'
+import type { Policy } from '../../../shared/domain/policy.ts'
+import { type SlotName, slotNames } from '../../../shared/domain/rotation.ts'
+import { createConfluentSlotSecrets } from '../../../shared/secrets/confluent-slot-secrets.ts'
+import { type LoopbackSecrets, startSecrets } from '../../fixtures/loopback-secrets.ts'
+import { aCluster, revoked } from '../../fixtures/policies.ts'
+import { type SimulatedApiKeys, startApiKeys } from '../../fixtures/simulated-api-keys.ts'
+import { type ARotation, aLife, aRotation, during, type Life, scramPolicy } from './a-rotation.ts'
+
+// The machine of stored credentials over API keys of Confluent Cloud: a key's secret is told once, so that what a worker
+// made and did not save is an orphan, which nobody may find a trace of in the end.
+
+const hour = 3_600
+/** Longer than any claim and the first waits after failures, and shorter than to the next rotation. */
+const aWhile = 1_000
+
+let aws: LoopbackSecrets
+let cloud: SimulatedApiKeys
+let world: ARotation
+
+beforeEach(async () => {
+  aws = await startSecrets()
+  cloud = await startApiKeys()
+})
+
+afterEach(async () => {
+  await aws.close()
+  await cloud.stop()
+})
+
+const policyOf = (changes: Partial<Policy['clusters'][string]> = {}): Policy =>
+  scramPolicy(['billing'], {
+    clusters: {
+      main: aCluster({
+        provider: 'confluent',
+        id: 'lkc-1',
+        environment: 'env-1',
+        cloudKey: { secret: 'cloud' },
+        auth: ['api-key'],
+        serviceAccounts: cloud.accounts,
+        rotation: { every: '2h', clock: { lookEvery: '1s' } },
+        ...changes,
+      }),
+    },
+  })
+
+const aWorker = (life = aLife()) => {
+  const { ownerOf, ...keys } = cloud.slotKeys()
+  const slotKeys = { ownerOf, ...during(life, keys) }
+  return world.aWorker(life, {
+    secretsOf: () => during(life, createConfluentSlotSecrets(aws.client, 'prod', 'the-key', slotKeys)),
+    openBackend: async () => during(life, cloud.backend()),
+  })
+}
+
+const secretName = (slot: SlotName) => confluentSecretName('prod', { cluster: 'main', principal: 'billing', slot })
+const savedOf = (slot: SlotName) => JSON.parse(aws.text(secretName(slot)) ?? '{}')
+const keyIds = () => cloud.apiKeys.keys().map(({ id }) => id)
+const account = () => cloud.accounts.billing ?? ''
+const acl = () => `${account()} topic:prefixed:write:orders.`
+
+const works = (slot: SlotName): boolean => {
+  const { apiKey, apiSecret } = savedOf(slot)
+  return cloud.login(apiKey, apiSecret) === 'works' && world.kafka.acls().includes(acl())
+}
+
+/** What is handed out works, and one slot at least does from the first time on. */
+const expectSound = async (hasBeenActive: boolean): Promise<void> => {
+  const { slots } = (await world.read()) ?? {}
+  const active = slotNames.filter((name) => slots?.[name].state === 'active')
+  for (const slot of active) expect(works(slot)).toBe(true)
+  if (hasBeenActive) expect(active).toHaveLength(1)
+}
+
+/** Every key is one that a slot has saved. */
+const expectNoOrphan = (): void => {
+  const saved = slotNames.map((slot) => savedOf(slot).apiKey)
+  expect(keyIds().filter((id) => !saved.includes(id))).toEqual([])
+}
+
+type Story = {
+  readonly before: () => Promise<void>
+  readonly run: (life: Life) => Promise<void>
+  readonly hasBeenActive: boolean
+  readonly after: () => Promise<void>
+}
+
+const stories: Readonly<Record<string, Story>> = {
+  'the first API key': {
+    before: async () => {},
+    run: (life) => aWorker(life)('main', ['billing']),
+    hasBeenActive: false,
+    after: async () => {
+      await expectSound(true)
+      expect(keyIds()).toHaveLength(1)
+    },
+  },
+  'a rotation of API keys': {
+    before: async () => {
+      await aWorker()('main', ['billing'])
+      world.pass(1.4 * hour)
+    },
+    run: (life) => world.sweepFor(0.65 * hour, aWorker(life)),
+    hasBeenActive: true,
+    after: async () => {
+      await expectSound(true)
+      expect((await world.read())?.slots.b.generation).toBe(1)
+      expect(keyIds()).toEqual([savedOf('b').apiKey])
+      expect(world.kafka.acls()).toEqual([acl()])
+    },
+  },
+  'a revocation between two API keys': {
+    before: async () => {
+      await aWorker()('main', ['billing'])
+      await world.take(10 * hour)
+      await world.sweepFor(2.2 * hour, aWorker())
+      expect(keyIds()).toHaveLength(2)
+      await world.setPolicy(policyOf(), [revoked('billing')])
+    },
+    run: (life) => aWorker(life)('main', ['billing']),
+    hasBeenActive: false,
+    after: async () => {
+      expect([keyIds(), world.kafka.acls()]).toEqual([[], []])
+      expect(await world.states()).toEqual({ a: 'absent', b: 'absent' })
+    },
+  },
+}
+
+const aWorld = async (story?: Story): Promise<void> => {
+  world = aRotation(aws)
+  for (const name of [...aws.secretNames()]) aws.destroyByHand(name)
+  for (const id of keyIds()) cloud.apiKeys.removeKey(id)
+  await world.setPolicy(policyOf())
+  await story?.before()
+}
+
+describe.each(Object.entries(stories))('%s', (_, story) => {
+  it('comes to the same end after a crash at any call, before it or after it', async () => {
+    await aWorld(story)
+    const whole = aLife()
+    await story.run(whole)
+    expect(whole.calls).toBeGreaterThan(10)
+
+    for (const when of ['before', 'after'] as const)
+      for (let at = 1; at <= whole.calls; at++) {
+        await aWorld(story)
+        const life = aLife(at, when)
+        await story.run(life).catch(() => {})
+        expect(life.isOver).toBe(true)
+        await expectSound(story.hasBeenActive)
+
+        // the message comes again, as the queue's do, and sweeps go on
+        await aWorker()('main', ['billing'])
+        await expectSound(story.hasBeenActive)
+        await world.sweepFor(aWhile, aWorker())
+        if (story.hasBeenActive) await world.sweepFor(0.65 * hour, aWorker())
+
+        await story.after()
+        expectNoOrphan()
+      }
+  }, 60_000)
+
+  it('comes to the same end with three workers at once', async () => {
+    await aWorld(story)
+
+    await Promise.all([story.run(aLife()), story.run(aLife()), story.run(aLife())])
+    await world.sweepFor(aWhile, aWorker())
+
+    await story.after()
+    expectNoOrphan()
+  })
+})
+
+describe('an API key', () => {
+  it('that somebody deletes is replaced at once, and the other slot has the next', async () => {
+    await aWorld()
+    await aWorker()('main', ['billing'])
+    cloud.apiKeys.removeKey(savedOf('a').apiKey)
+
+    // an active slot is proven once an hour
+    await world.sweepFor(1.1 * hour, aWorker())
+
+    expect(await world.states()).toMatchObject({ b: 'active' })
+    expect(works('b')).toBe(true)
+    expectNoOrphan()
+  })
+
+  it('is promised to nobody whose service account has no room, and comes when it has', async () => {
+    await aWorld()
+    cloud.apiKeys.setLimit(0)
+    await aWorker()('main', ['billing'])
+
+    expect((await world.read())?.failures).toMatchObject({ step: 'begin', reason: 'cluster_full' })
+    expect([keyIds(), aws.secretNames()]).toEqual([[], []])
+
+    cloud.apiKeys.setLimit(10)
+    await world.sweepFor(aWhile, aWorker())
+    await expectSound(true)
+  })
+
+  it.each([
+    ['throttled', 'cluster_unavailable'],
+    ['unauthenticated', 'cluster_denied'],
+  ] as const)('waits while Confluent is %s, and nothing is left behind', async (kind, reason) => {
+    await aWorld()
+    cloud.plane.faults.inject({ kind })
+    await aWorker()('main', ['billing'])
+    expect((await world.read())?.failures).toMatchObject({ reason })
+    cloud.plane.faults.clear()
+
+    await world.sweepFor(aWhile, aWorker())
+
+    await expectSound(true)
+    expectNoOrphan()
+  })
+
+  it('is taken away with the rights of its service account when no grant gives them any more', async () => {
+    await aWorld()
+    await aWorker()('main', ['billing'])
+    expect(world.kafka.acls()).toEqual([acl()])
+
+    await world.setPolicy({ ...policyOf(), grants: [] })
+    await aWorker()('main', ['billing'])
+
+    expect([keyIds(), world.kafka.acls()]).toEqual([[], []])
+  })
+})
