@@ -1,5 +1,5 @@
+import type { Admission } from './admission.ts'
 import { type ChannelPattern, containsPattern, intersectPatterns, literalChannel } from './channel.ts'
-import type { ConnectionDecision } from './decide.ts'
 import {
   type Directory,
   grantsOf,
@@ -245,7 +245,7 @@ export const computeAccess = (
 export const requiredAccess = (
   directory: Directory,
   principal: AccessSubject,
-  connection: ConnectionDecision,
+  connection: { readonly admissions: readonly Admission[]; readonly group: string | undefined },
 ): NeededAccess => {
   const acls: Acl[] = []
   const labels: Record<string, string> = {}

@@ -1,5 +1,5 @@
 import { type AccessPath, selectAccessPath } from './access-path.ts'
-import type { ChannelPattern } from './channel.ts'
+import type { Admission } from './admission.ts'
 import { type Cluster, type CredentialKind, identityPoolsOf, type SchemaRegistry } from './cluster.ts'
 import {
   type Directory,
@@ -19,18 +19,6 @@ import { type ClientRole, defaultProfileName, type Profile } from './profile.ts'
 import { isRevoked, isRevokedOn, type Revocation } from './revocation.ts'
 import type { Route } from './route.ts'
 import { topicExpression } from './topic.ts'
-
-/** One channel, or one route's part of an asked pattern, of one action, decided. */
-export type Admission = {
-  readonly action: Action
-  readonly asked: string
-  readonly grant: Grant
-  readonly route: Route
-} & (
-  | { readonly kind: 'channel'; readonly topic: string }
-  /** `expression` has no anchors; `both` is the route's channel cut with the pattern. */
-  | { readonly kind: 'pattern'; readonly expression: string; readonly both: ChannelPattern }
-)
 
 /** Everything one cluster contributes to the answer. */
 export type ConnectionDecision = {

@@ -1,7 +1,7 @@
 import { type GrantedPart, grantedParts } from './access.ts'
+import type { Admission } from './admission.ts'
 import { type ChannelPattern, quoted } from './channel.ts'
 import type { MskCluster } from './cluster.ts'
-import type { Admission } from './decide.ts'
 import { type Directory, grantsOf, isMetEarlier } from './directory.ts'
 import { type Action, type Grant, isExpired, type NamePattern } from './grant.ts'
 import type { Principal } from './principal.ts'

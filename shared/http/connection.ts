@@ -1,5 +1,6 @@
+import type { Admission } from '../domain/admission.ts'
 import { identityPoolsOf, isStored, type StoredKind } from '../domain/cluster.ts'
-import type { Admission, ConnectionDecision } from '../domain/decide.ts'
+import type { ConnectionDecision } from '../domain/decide.ts'
 import type { Intent } from '../domain/intent.ts'
 import type { Principal } from '../domain/principal.ts'
 import type { PropertyValue } from '../domain/profile.ts'
