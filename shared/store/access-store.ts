@@ -1,7 +1,7 @@
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, paginateQuery, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { type Acl, aclFromKey, aclKey } from '../domain/access.ts'
 import { isUnlimited, type Quota } from '../domain/quota.ts'
+import { conditionHolds } from './conditional-write.ts'
 
 /** What a principal has on a cluster, as far as rotate has put it there and seen it. */
 export type AppliedAccess = {
@@ -97,8 +97,8 @@ export const createAccessStore = (dynamo: DynamoDBDocumentClient, table: string)
     const neverAsked = 'attribute_not_exists(requestedAt)'
     const askedLongAgo = 'requestedAt <= :before'
     const otherLabels = 'labels <> :labels'
-    try {
-      await dynamo.send(
+    return conditionHolds(
+      dynamo.send(
         new UpdateCommand({
           TableName: table,
           Key: { cluster, principal },
@@ -111,12 +111,8 @@ export const createAccessStore = (dynamo: DynamoDBDocumentClient, table: string)
             ':before': new Date(now.getTime() - requestEveryMs).toISOString(),
           },
         }),
-      )
-      return true
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false
-      throw error
-    }
+      ),
+    )
   },
 
   recordApplied: async ({ cluster, principal, acls, quota = {}, policies, answers }, startedAt) => {
@@ -128,8 +124,8 @@ export const createAccessStore = (dynamo: DynamoDBDocumentClient, table: string)
     ] as const)
       if (isThere) sets.push(`${name} = :${name}`)
       else removes.push(name)
-    try {
-      await dynamo.send(
+    return conditionHolds(
+      dynamo.send(
         new UpdateCommand({
           TableName: table,
           Key: { cluster, principal },
@@ -143,11 +139,7 @@ export const createAccessStore = (dynamo: DynamoDBDocumentClient, table: string)
             ...(!isUnlimited(quota) && { ':quota': quota }),
           },
         }),
-      )
-      return true
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false
-      throw error
-    }
+      ),
+    )
   },
 })

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, paginateQuery } from '@aws-sdk/lib-dynamodb'
+import { conditionHolds } from './conditional-write.ts'
 
 /** What Switchboard keeps of a client: digests of its secrets, the newest first, two during a rotation. */
 export type StoredClient = { readonly id: string; readonly digests: readonly string[]; readonly version: number }
@@ -40,20 +40,16 @@ export const createClientStore = (dynamo: DynamoDBDocumentClient, table: string)
   },
 
   put: async ({ id, digests }, version) => {
-    try {
-      await dynamo.send(
+    return conditionHolds(
+      dynamo.send(
         new PutCommand({
           TableName: table,
           Item: { pk: partition, sk: id, digests, version: version + 1 },
           ConditionExpression: version === 0 ? 'attribute_not_exists(pk)' : 'version = :version',
           ...(version === 0 ? {} : { ExpressionAttributeValues: { ':version': version } }),
         }),
-      )
-      return true
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false
-      throw error
-    }
+      ),
+    )
   },
 
   remove: async (id) => {

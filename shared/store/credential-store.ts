@@ -1,4 +1,3 @@
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import {
   DeleteCommand,
   type DynamoDBDocumentClient,
@@ -10,6 +9,7 @@ import {
 } from '@aws-sdk/lib-dynamodb'
 import type { Credential, Slot, SlotHealth, SlotName, SlotState, StepKind } from '../domain/rotation.ts'
 import { spread } from '../domain/spread.ts'
+import { conditionHolds } from './conditional-write.ts'
 
 /** `version` counts the writes; `dueAt`: when somebody should look again, undefined while it waits for nothing. */
 export type StoredCredential = {
@@ -139,16 +139,6 @@ export const slotConditions = (table: string, principal: string, checks: readonl
     }
   })
 
-const holds = async (write: Promise<unknown>): Promise<boolean> => {
-  try {
-    await write
-    return true
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false
-    throw error
-  }
-}
-
 export const createCredentialStore = (dynamo: DynamoDBDocumentClient, table: string): CredentialStore => {
   const dueIn = async (
     shard: string,
@@ -207,7 +197,7 @@ export const createCredentialStore = (dynamo: DynamoDBDocumentClient, table: str
     },
 
     write: (expectedVersion, credential, dueAt) =>
-      holds(
+      conditionHolds(
         dynamo.send(
           new PutCommand({
             TableName: table,
@@ -224,7 +214,7 @@ export const createCredentialStore = (dynamo: DynamoDBDocumentClient, table: str
       ),
 
     remove: (cluster, principal, expectedVersion) =>
-      holds(
+      conditionHolds(
         dynamo.send(
           new DeleteCommand({
             TableName: table,

@@ -1,4 +1,3 @@
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import {
   DeleteCommand,
   type DynamoDBDocumentClient,
@@ -8,6 +7,7 @@ import {
 } from '@aws-sdk/lib-dynamodb'
 import { canonicalJson } from '../domain/canonical-json.ts'
 import type { ClusterKey, Failing, InventoryEntry, Snapshot, SourceEntry } from '../domain/inventory.ts'
+import { conditionHolds } from './conditional-write.ts'
 import { contentAddress, createDocuments, type Documents } from './documents.ts'
 
 /** An entry as it lies in the store: what a write is compared with. */
@@ -140,16 +140,6 @@ export const sourceFromItem = (item: Item): SourceEntry => ({
   })),
 })
 
-const holds = async (write: Promise<unknown>): Promise<boolean> => {
-  try {
-    await write
-    return true
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false
-    throw error
-  }
-}
-
 export const createInventoryStore = (
   dynamo: DynamoDBDocumentClient,
   table: string,
@@ -194,7 +184,9 @@ export const createInventoryStore = (
       if (snapshot !== undefined) await documents.write(snapshotKind, snapshot)
       const next = storedAfter(last, entry)
       const Item = { pk: clustersPk, sk: clusterSk(entry), ...entryToItem(next) }
-      const isWritten = await holds(dynamo.send(new PutCommand({ TableName: table, Item, ...unlessWritten(last) })))
+      const isWritten = await conditionHolds(
+        dynamo.send(new PutCommand({ TableName: table, Item, ...unlessWritten(last) })),
+      )
       // afterwards, for who lost the race may not take away what the winner names
       const outdated = outdatedBy(last, next)
       if (isWritten && outdated !== undefined) await documents.remove(snapshotKind, outdated)
@@ -203,7 +195,9 @@ export const createInventoryStore = (
 
     remove: async (last) => {
       const Key = { pk: clustersPk, sk: clusterSk(last.entry) }
-      const isRemoved = await holds(dynamo.send(new DeleteCommand({ TableName: table, Key, ...unlessWritten(last) })))
+      const isRemoved = await conditionHolds(
+        dynamo.send(new DeleteCommand({ TableName: table, Key, ...unlessWritten(last) })),
+      )
       if (isRemoved)
         for (const address of [last.entry.snapshot, last.superseded])
           if (address !== undefined) await documents.remove(snapshotKind, address)

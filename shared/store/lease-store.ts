@@ -21,6 +21,7 @@ import {
 import { canonicalJson } from '../domain/canonical-json.ts'
 import type { HeldSlot, LeaseSlots } from '../domain/lease-slots.ts'
 import type { SlotName } from '../domain/rotation.ts'
+import { conditionHolds } from './conditional-write.ts'
 import { type SlotCheck, slotConditions } from './credential-store.ts'
 
 /** When something ends; `never`: not by itself. */
@@ -317,15 +318,7 @@ export const createLeaseStore = (
   }
 
   const updates = (command: UpdateCommand): Promise<boolean> =>
-    retryConflicts(async () => {
-      try {
-        await dynamo.send(command)
-        return true
-      } catch (error) {
-        if (error instanceof ConditionalCheckFailedException) return false
-        throw error
-      }
-    })
+    retryConflicts(() => conditionHolds(dynamo.send(command)))
 
   /** Which of the conditions of a transaction did not hold; none when it was done. */
   const transact = (items: Transaction): Promise<ReadonlySet<number>> =>
