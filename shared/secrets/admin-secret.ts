@@ -1,6 +1,7 @@
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod'
 import type { AdminCredential } from '../domain/cluster.ts'
+import { apiKeySchema, parseSecretJson } from './secret-json.ts'
 
 const adminSchema = z.union([
   z.object({
@@ -8,8 +9,7 @@ const adminSchema = z.union([
     password: z.string().min(1),
     mechanism: z.enum(['SCRAM-SHA-512', 'SCRAM-SHA-256', 'PLAIN']).default('SCRAM-SHA-512'),
   }),
-  // an API key of Confluent Cloud, in the shape in which Secrets Manager itself rotates them
-  z.object({ apiKey: z.string().min(1), apiSecret: z.string().min(1) }).transform(
+  apiKeySchema.transform(
     ({ apiKey, apiSecret }): AdminCredential => ({
       username: apiKey,
       password: apiSecret,
@@ -21,13 +21,7 @@ const adminSchema = z.union([
 /** @throws Error naming the secret, never its content */
 export const readAdminSecret = async (secrets: SecretsManagerClient, secretId: string): Promise<AdminCredential> => {
   const { SecretString = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: secretId }))
-  let value: unknown
-  try {
-    value = JSON.parse(SecretString)
-  } catch {
-    value = undefined
-  }
-  const parsed = adminSchema.safeParse(value)
+  const parsed = adminSchema.safeParse(parseSecretJson(SecretString))
   if (!parsed.success)
     throw new Error(
       `the admin secret \`${secretId}\` must be JSON with \`username\` and \`password\`, or \`apiKey\` and \`apiSecret\``,

@@ -2,16 +2,12 @@ import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod'
 import { confluentSecretName } from '../domain/confluent-secret-name.ts'
 import type { SlotPlace } from '../domain/slot-place.ts'
+import { apiKeySchema } from './secret-json.ts'
 import { createSecretsOfSlots, createSlotSecretReader, type SecretOfSlot } from './secret-of-slot.ts'
 import type { SlotSecretStore } from './slot-secrets.ts'
 
-/**
- * The shape in which Secrets Manager itself keeps and rotates such keys.
- * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/mes-partner-ConfluentCloudApiKey.html
- */
 const secretSchema = z.strictObject({
-  apiKey: z.string().min(1),
-  apiSecret: z.string().min(1),
+  ...apiKeySchema.shape,
   serviceAccountId: z.string().min(1),
   resourceId: z.string().min(1),
   environmentId: z.string().min(1),

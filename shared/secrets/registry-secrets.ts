@@ -4,6 +4,7 @@ import {
   type SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod'
+import { apiKeySchema, parseSecretJson } from './secret-json.ts'
 
 /** Whom a schema registry lets in by HTTP Basic. Another version may be somebody else. */
 export type RegistrySecret = { readonly username: string; readonly password: string; readonly versionId: string }
@@ -26,8 +27,7 @@ const text = z.string().min(1)
 const secretSchema = z.union([
   // RFC 7617 2: what stands before the first colon is the user
   z.object({ username: text.regex(/^[^:]+$/), password: text }),
-  // a key of Confluent Cloud, in the shape in which Secrets Manager itself rotates them
-  z.object({ apiKey: text.regex(/^[^:]+$/), apiSecret: text }).transform(({ apiKey, apiSecret }) => ({
+  apiKeySchema.extend({ apiKey: text.regex(/^[^:]+$/) }).transform(({ apiKey, apiSecret }) => ({
     username: apiKey,
     password: apiSecret,
   })),
@@ -47,15 +47,6 @@ const asSecretError = (cause: unknown, secretId: string): unknown => {
     : cause
 }
 
-const parse = (value: string): z.infer<typeof secretSchema> | undefined => {
-  try {
-    return secretSchema.safeParse(JSON.parse(value)).data
-  } catch {
-    // the parser's own message quotes the text
-    return undefined
-  }
-}
-
 /** Secrets of schema registries, each read at most once a minute. What is not there is asked for each time. */
 export const createRegistrySecrets = (
   secrets: Pick<SecretsManagerClient, 'send'>,
@@ -69,7 +60,7 @@ export const createRegistrySecrets = (
       .catch((error: unknown) => {
         throw asSecretError(error, secretId)
       })
-    const parsed = parse(SecretString)
+    const parsed = secretSchema.safeParse(parseSecretJson(SecretString)).data
     if (parsed === undefined)
       throw new RegistrySecretError(
         `the secret \`${secretId}\` must be JSON with \`username\` and \`password\`, or \`apiKey\` and \`apiSecret\``,

@@ -12,9 +12,9 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import type * as z from 'zod'
 import type { SlotPlace } from '../domain/slot-place.ts'
+import { parseSecretJson } from './secret-json.ts'
 import {
   locateSecret,
-  parseSecretJson,
   recoveryWindowDays,
   type SlotSecret,
   SlotSecretError,

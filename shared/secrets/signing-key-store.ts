@@ -9,6 +9,7 @@ import {
 import * as z from 'zod'
 import type { SlotName } from '../domain/rotation.ts'
 import type { HeldKey, KeyRing } from '../domain/signing-key.ts'
+import { parseSecretJson } from './secret-json.ts'
 
 /** Our issuer's keys. `privateKey` never leaves this process but as a signature. */
 export type SigningKey = { readonly kid: string; readonly privateKey: KeyObject; readonly publicJwk: PublicJwk }
@@ -75,17 +76,8 @@ const thumbprint = (x: string, y: string): string =>
     .update(JSON.stringify({ crv: 'P-256', kty: 'EC', x, y }))
     .digest('base64url')
 
-/** Without the parser's own message, which quotes the text. */
-const parseJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
 const parseSecret = (text: string): Secret => {
-  const parsed = secretSchema.safeParse(parseJson(text))
+  const parsed = secretSchema.safeParse(parseSecretJson(text))
   if (!parsed.success) throw new Error('the signing-key secret has not the shape that rotate writes')
   if (!parsed.data.keys.some(({ kid }) => kid === parsed.data.active))
     throw new Error('the signing-key secret names an active key that it does not hold')

@@ -14,6 +14,7 @@ import {
 import * as z from 'zod'
 import { CredentialError } from '../domain/credential-error.ts'
 import { type Credential, type SlotName, slotNames } from '../domain/rotation.ts'
+import { parseSecretJson } from './secret-json.ts'
 
 /** What a client logs in with. */
 export type SlotSecret = { readonly generation: number; readonly username: string; readonly password: string }
@@ -84,15 +85,6 @@ export const toSlotSecretError = (cause: unknown, name: string): CredentialError
   const errorName = cause instanceof Error ? cause.name : 'unknown'
   const reason = denials.includes(errorName) ? 'secret_denied' : 'secret_unavailable'
   return new SlotSecretError(reason, `the secret \`${name}\`: ${errorName}`, { cause })
-}
-
-/** Without the parser's own message, which quotes the text. */
-export const parseSecretJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 const parse = (text: string, name: string): SlotSecrets => {
