@@ -27,6 +27,22 @@ export const verdict = (decision: Verdict, lease: string) =>
       }
     : { outcome: 'deny' as const, rule: decision.rule, reason: decision.reason }
 
+/** Whom a credential is made for, and by which request. */
+export type CredentialRequest = {
+  readonly principal: string
+  readonly lease: string
+  readonly request: { readonly id: string; readonly tokenHash: string }
+}
+
+/** What every audit event of a credential has. */
+export const credentialEvent = ({ principal, lease, request }: CredentialRequest) => ({
+  event: 'credential' as const,
+  requestId: request.id,
+  tokenHash: request.tokenHash,
+  principal,
+  lease,
+})
+
 /** The caller gets one answer for every failure; the true reason is here. */
 export const authenticationDenied = (event: APIGatewayProxyEventV2, reason: string | undefined): AuditEvent => ({
   event: 'authentication',

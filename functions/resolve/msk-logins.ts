@@ -4,11 +4,9 @@ import type { ConnectionDecision } from '../../shared/domain/decide.ts'
 import { SwitchboardError } from '../../shared/domain/errors.ts'
 import { mskPlaceOf, principalRole } from '../../shared/domain/msk-iam.ts'
 import type { Telemetry } from '../../shared/telemetry.ts'
+import { type CredentialRequest, credentialEvent } from './audit.ts'
 
-export type MskLoginRequest = {
-  readonly principal: string
-  readonly lease: string
-  readonly request: { readonly id: string; readonly tokenHash: string }
+export type MskLoginRequest = CredentialRequest & {
   readonly now: Date
   /** End of the tokens. */
   readonly until: Date
@@ -35,7 +33,8 @@ const setRightSeconds = 60
 
 export const createMskLogins =
   ({ sessions, role: roleOfStack, telemetry }: MskLoginsDeps): MskLogins =>
-  async (connections, { principal, lease, request, now, until }) => {
+  async (connections, request) => {
+    const { principal, now, until } = request
     const login = async ({
       cluster,
       sessionPolicy,
@@ -45,11 +44,7 @@ export const createMskLogins =
       const role = template === undefined ? undefined : principalRole(template, principal)
       const audit = (outcome: { readonly outcome: 'allow' } | { readonly outcome: 'deny'; readonly reason: string }) =>
         telemetry.audit({
-          event: 'credential',
-          requestId: request.id,
-          tokenHash: request.tokenHash,
-          principal,
-          lease,
+          ...credentialEvent(request),
           cluster: name,
           ...(role === undefined ? {} : { role }),
           ...outcome,

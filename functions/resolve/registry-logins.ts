@@ -7,12 +7,7 @@ import {
   type RegistrySecrets,
 } from '../../shared/secrets/registry-secrets.ts'
 import type { Telemetry } from '../../shared/telemetry.ts'
-
-export type RegistryLoginRequest = {
-  readonly principal: string
-  readonly lease: string
-  readonly request: { readonly id: string; readonly tokenHash: string }
-}
+import { type CredentialRequest, credentialEvent } from './audit.ts'
 
 /**
  * Cluster -> whom its schema registry lets in, where that takes a password.
@@ -20,14 +15,14 @@ export type RegistryLoginRequest = {
  */
 export type RegistryLogins = (
   connections: readonly ConnectionDecision[],
-  request: RegistryLoginRequest,
+  request: CredentialRequest,
 ) => Promise<ReadonlyMap<string, RegistrySecret>>
 
 const setRightSeconds = 60
 
 export const createRegistryLogins =
   (secretOf: RegistrySecrets, telemetry: Pick<Telemetry, 'audit'>): RegistryLogins =>
-  async (connections, { principal, lease, request }) => {
+  async (connections, request) => {
     const login = async ({
       cluster,
       schemas,
@@ -35,18 +30,14 @@ export const createRegistryLogins =
       if (schemas?.registry.kind !== 'basic') return []
       const { url, secret } = schemas.registry
       try {
-        return [[cluster.name, await secretOf(registrySecretOf(secret, principal))]]
+        return [[cluster.name, await secretOf(registrySecretOf(secret, request.principal))]]
       } catch (error) {
         if (!(error instanceof RegistrySecretError)) throw error
         const reason = `the schema registry of \`${cluster.name}\`: ${error.message}`
         telemetry.audit({
-          event: 'credential',
-          requestId: request.id,
-          tokenHash: request.tokenHash,
+          ...credentialEvent(request),
           outcome: 'deny',
           reason,
-          principal,
-          lease,
           cluster: cluster.name,
           registry: url,
         })

@@ -22,7 +22,7 @@ import type { SigningKeys } from '../../shared/secrets/signing-key-store.ts'
 import type { SlotCheck } from '../../shared/store/credential-store.ts'
 import type { DirectorySnapshot } from '../../shared/store/directory-cache.ts'
 import { type Lease, type LeaseStore, leaseId } from '../../shared/store/lease-store.ts'
-import { verdict } from './audit.ts'
+import { credentialEvent, verdict } from './audit.ts'
 import type { ClientForm } from './client-form.ts'
 import { mintKafkaToken } from './mint-kafka-token.ts'
 import type { MskLogins } from './msk-logins.ts'
@@ -272,6 +272,7 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
     }
 
     const hasStored = connections.some(({ path }) => isStored(path.kind))
+    const asked = { principal: principal.name, lease: id, request }
 
     const handOut = async (offer: SlotOffer): Promise<StoredCredential> => {
       const { slot } = offer.newest
@@ -295,7 +296,7 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
       const offers = await ready(held?.slots)
       const checks = slotChecksOf(offers)
       const slots = hasStored ? leaseSlotsOf(offers) : undefined
-      const registries = await registryLogins(withRegistry, { principal: principal.name, lease: id, request })
+      const registries = await registryLogins(withRegistry, asked)
       const said = hasStored ? [representation, newestOf(offers), references] : representation
       const etag = etagOf(registries.size === 0 ? said : [said, versionsOf(registries)])
       const active = hasTokens ? (await signingKeys()).active : undefined
@@ -308,13 +309,7 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
       )
         return { outcome: 'unchanged', etag, lease: told }
 
-      const mskTokens = await mskLogins(connections, {
-        principal: principal.name,
-        lease: id,
-        request,
-        now,
-        until: times.expiresAt,
-      })
+      const mskTokens = await mskLogins(connections, { ...asked, now, until: times.expiresAt })
       const logins = new Map(
         await Promise.all(offers.map(async (offer) => [offer.cluster, await handOut(offer)] as const)),
       )
@@ -340,25 +335,12 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
       )
       if (recorded === 'stale') return { outcome: 'stale', offers }
       for (const { cluster, newest } of offers)
-        telemetry.audit({
-          event: 'credential',
-          requestId: request.id,
-          tokenHash: request.tokenHash,
-          outcome: 'allow',
-          principal: principal.name,
-          lease: id,
-          cluster,
-          ...newest,
-        })
+        telemetry.audit({ ...credentialEvent(asked), outcome: 'allow', cluster, ...newest })
       for (const { cluster, schemas } of withRegistry)
         if (schemas !== undefined)
           telemetry.audit({
-            event: 'credential',
-            requestId: request.id,
-            tokenHash: request.tokenHash,
+            ...credentialEvent(asked),
             outcome: 'allow',
-            principal: principal.name,
-            lease: id,
             cluster: cluster.name,
             registry: schemas.registry.url,
           })

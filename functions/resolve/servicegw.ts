@@ -17,6 +17,7 @@ import { scopeOf, tokenEndpointUrl } from '../../shared/http/token-answer.ts'
 import type { SlotCheck } from '../../shared/store/credential-store.ts'
 import type { DirectorySnapshot } from '../../shared/store/directory-cache.ts'
 import { type End, type Lease, type LeaseStore, leaseId } from '../../shared/store/lease-store.ts'
+import { credentialEvent } from './audit.ts'
 import { createRequireAccess, type RequireAccessDeps } from './require-access.ts'
 import { leaseCapped, referenceInFile, refusal } from './resolve.ts'
 import { leaseSlotsOf, notReady, type SlotOffer, type StoredCredentials, slotChecksOf } from './stored-credentials.ts'
@@ -237,12 +238,8 @@ export const createServicegw = (deps: ServicegwDeps): Servicegw => {
       const login = await storedCredentials.secretOf(offer)
       if (isNew)
         telemetry.audit({
-          event: 'credential',
-          requestId: request.id,
-          tokenHash: request.tokenHash,
+          ...credentialEvent({ principal: principal.name, lease: id, request }),
           outcome: 'allow',
-          principal: principal.name,
-          lease: id,
           cluster,
           ...offer.newest,
         })
