@@ -1,5 +1,6 @@
 import { Admin } from '@platformatic/kafka'
 import type { Cluster } from '../../shared/domain/cluster.ts'
+import { knownCluster } from '../kafka/known-cluster.ts'
 import type { KafkaCluster } from '../state.ts'
 import type { Login } from './rights.ts'
 
@@ -19,16 +20,4 @@ export const withAdmin = async <T>(cluster: KafkaCluster, work: (admin: Admin) =
 }
 
 /** The same cluster as the product's own admins know one. */
-export const clusterOf = ({ name, inside }: KafkaCluster): Cluster => ({
-  name,
-  provider: 'kafka',
-  auth: ['jwt', 'scram'],
-  listeners: [{ name: 'inside', network: undefined, bootstrap: inside, security: 'SASL_PLAINTEXT' }],
-  ca: undefined,
-  audience: undefined,
-  labels: {},
-  adminSecret: undefined,
-  credential: 'value',
-  rotation: {},
-  quarantined: false,
-})
+export const clusterOf = ({ name, inside }: KafkaCluster): Cluster => knownCluster(name, inside)

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { knownCluster } from '../kafka/known-cluster.ts'
 import { nodeFile, root } from '../paths.ts'
 import { cleanEnvironment, startProcess, waitUntilReady } from '../processes.ts'
 import type { KafkaCluster, StackState } from '../state.ts'
@@ -23,17 +24,10 @@ export const mskInFrontOf = ({ name, outside, iam, admin }: KafkaCluster, ca: st
   kafka: {
     admin,
     cluster: {
-      name,
-      provider: 'kafka',
+      ...knownCluster(name, outside),
       auth: [],
       listeners: [{ name: 'outside', network: undefined, bootstrap: outside, security: 'SASL_SSL' }],
       ca,
-      audience: undefined,
-      labels: {},
-      adminSecret: undefined,
-      credential: 'value',
-      rotation: {},
-      quarantined: false,
     },
   },
 })

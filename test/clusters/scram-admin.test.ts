@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
+import { knownCluster } from '../../local/kafka/known-cluster.ts'
 import { createScramAdmin } from '../../shared/clusters/kafka/scram-admin.ts'
 import type { Cluster } from '../../shared/domain/cluster.ts'
 
@@ -14,21 +15,7 @@ const closedPort = (): Promise<number> =>
   })
 
 const openAdmin = async () => {
-  const cluster: Cluster = {
-    name: 'main',
-    provider: 'kafka',
-    auth: [],
-    listeners: [
-      { name: 'inside', network: undefined, bootstrap: `127.0.0.1:${await closedPort()}`, security: 'SASL_PLAINTEXT' },
-    ],
-    ca: undefined,
-    audience: undefined,
-    labels: {},
-    adminSecret: undefined,
-    credential: 'value',
-    rotation: {},
-    quarantined: false,
-  }
+  const cluster: Cluster = { ...knownCluster('main', `127.0.0.1:${await closedPort()}`), auth: [] }
   return createScramAdmin(cluster, { username: 'admin', password: 'admins-password', mechanism: 'SCRAM-SHA-512' })
 }
 

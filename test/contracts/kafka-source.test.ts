@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { AclOperations, AclPermissionTypes, Admin, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { knownCluster } from '../../local/kafka/known-cluster.ts'
 import { readStackState } from '../../local/state.ts'
 import { adminConnection } from '../../shared/clusters/kafka/admin-connection.ts'
 import { createScramAdmin } from '../../shared/clusters/kafka/scram-admin.ts'
@@ -16,19 +17,7 @@ import { untilLogin } from '../fixtures/kafka-login.ts'
 
 const { clusters } = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
 const { inside, admin: credential } = clusters.payments
-const cluster: Cluster = {
-  name: 'payments',
-  provider: 'kafka',
-  auth: ['scram'],
-  listeners: [{ name: 'inside', network: undefined, bootstrap: inside, security: 'SASL_PLAINTEXT' }],
-  ca: undefined,
-  audience: undefined,
-  labels: {},
-  adminSecret: undefined,
-  credential: 'value',
-  rotation: {},
-  quarantined: false,
-}
+const cluster: Cluster = { ...knownCluster('payments', inside), auth: ['scram'] }
 const found = aFoundCluster({ name: 'payments', provider: 'kafka' })
 const mine = `crawl-${randomUUID().slice(0, 8)}`
 const longName = `${mine}.${'long_name-'.repeat(30)}`.slice(0, 249)

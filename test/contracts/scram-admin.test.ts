@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, test } from 'vitest'
+import { knownCluster } from '../../local/kafka/known-cluster.ts'
 import { readStackState } from '../../local/state.ts'
 import { createScramAdmin } from '../../shared/clusters/kafka/scram-admin.ts'
 import type { AdminCredential, Cluster } from '../../shared/domain/cluster.ts'
@@ -9,19 +10,7 @@ import { canLogIn, stayLoggedIn, untilLogin } from '../fixtures/kafka-login.ts'
 
 const { clusters } = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
 const { inside, admin: credential } = clusters.payments
-const cluster: Cluster = {
-  name: 'payments',
-  provider: 'kafka',
-  auth: [],
-  listeners: [{ name: 'inside', network: undefined, bootstrap: inside, security: 'SASL_PLAINTEXT' }],
-  ca: undefined,
-  audience: undefined,
-  labels: {},
-  adminSecret: undefined,
-  credential: 'value',
-  rotation: {},
-  quarantined: false,
-}
+const cluster: Cluster = { ...knownCluster('payments', inside), auth: [] }
 const admin = createScramAdmin(cluster, credential)
 const made = new Set<string>()
 const some = (name: string): string => {

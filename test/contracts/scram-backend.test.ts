@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
+import { knownCluster } from '../../local/kafka/known-cluster.ts'
 import { readStackState } from '../../local/state.ts'
 import { createKafkaScramBackend } from '../../shared/clusters/kafka/scram-backend.ts'
 import type { Cluster, Listener } from '../../shared/domain/cluster.ts'
@@ -12,17 +13,10 @@ import { describeCredentialBackend } from './credential-backend.contract.ts'
 const { clusters, caFile } = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
 const { inside, outside, admin } = clusters.payments
 const clusterAt = (listener: Partial<Listener>): Cluster => ({
-  name: 'payments',
-  provider: 'kafka',
+  ...knownCluster('payments', inside),
   auth: ['scram'],
   listeners: [{ name: 'inside', network: undefined, bootstrap: inside, security: 'SASL_PLAINTEXT', ...listener }],
   ca: readFileSync(caFile, 'utf8'),
-  audience: undefined,
-  labels: {},
-  adminSecret: undefined,
-  credential: 'value',
-  rotation: {},
-  quarantined: false,
 })
 const backend = createKafkaScramBackend(clusterAt({}), admin)
 const principal = `backend-${randomUUID().slice(0, 8)}`

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { AclOperations, AclPermissionTypes, Admin, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createApplyAccess } from '../../functions/rotate/apply-access.ts'
+import { knownCluster } from '../../local/kafka/known-cluster.ts'
 import { readStackState } from '../../local/state.ts'
 import { createAclAdmin } from '../../shared/clusters/kafka/acl-admin.ts'
 import { adminConnection } from '../../shared/clusters/kafka/admin-connection.ts'
@@ -20,19 +21,7 @@ import { type ARotation, aRotation, scramPolicy } from '../functions/rotate/a-ro
 
 const { clusters } = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
 const { inside, admin: credential } = clusters.payments
-const cluster: Cluster = {
-  name: 'main',
-  provider: 'kafka',
-  auth: ['scram'],
-  listeners: [{ name: 'inside', network: undefined, bootstrap: inside, security: 'SASL_PLAINTEXT' }],
-  ca: undefined,
-  audience: undefined,
-  labels: {},
-  adminSecret: undefined,
-  credential: 'value',
-  rotation: {},
-  quarantined: false,
-}
+const cluster: Cluster = { ...knownCluster('main', inside), auth: ['scram'] }
 const users = createScramAdmin(cluster, credential)
 const admin = new Admin(adminConnection(cluster, credential))
 type Rule = Parameters<Admin['createAcls']>[0]['creations'][number]

@@ -14,6 +14,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseDocument } from 'yaml'
 import { awsEnvironment, sessionsFileOf, trustAuthority } from '../../local/emulator.ts'
 import { mintWorkloadToken } from '../../local/issuer.ts'
+import { knownCluster } from '../../local/kafka/known-cluster.ts'
 import { nodeFile, root } from '../../local/paths.ts'
 import { cleanEnvironment } from '../../local/processes.ts'
 import { readStackState } from '../../local/state.ts'
@@ -38,22 +39,7 @@ const foreign = `foreign-${run}`
 const tokenSeconds = 15
 const windowMs = 50_000
 const { inside, admin } = clusters.analytics
-const acls = createAclAdmin(
-  {
-    name: 'analytics',
-    provider: 'kafka',
-    auth: ['jwt'],
-    listeners: [{ name: 'inside', network: undefined, bootstrap: inside, security: 'SASL_PLAINTEXT' }],
-    ca: undefined,
-    audience: undefined,
-    labels: {},
-    adminSecret: undefined,
-    credential: 'value',
-    rotation: {},
-    quarantined: false,
-  },
-  admin,
-)
+const acls = createAclAdmin({ ...knownCluster('analytics', inside), auth: ['jwt'] }, admin)
 
 const command = async (...words: string[]): Promise<string> => {
   const { stdout } = await promisify(execFile)(

@@ -11,12 +11,12 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { parseDocument } from 'yaml'
 import { awsEnvironment, trustAuthority } from '../../local/emulator.ts'
+import { knownCluster } from '../../local/kafka/known-cluster.ts'
 import { nodeFile, root } from '../../local/paths.ts'
 import { cleanEnvironment } from '../../local/processes.ts'
 import { readStackState } from '../../local/state.ts'
 import { createAclAdmin } from '../../shared/clusters/kafka/acl-admin.ts'
 import { createScramAdmin } from '../../shared/clusters/kafka/scram-admin.ts'
-import type { Cluster } from '../../shared/domain/cluster.ts'
 import { mayKeep, type SlotName, slotNames, slotToHandOut } from '../../shared/domain/rotation.ts'
 import { createSlotSecrets } from '../../shared/secrets/slot-secrets.ts'
 import { createCredentialStore } from '../../shared/store/credential-store.ts'
@@ -48,19 +48,7 @@ const principal = `rotating-${randomUUID().slice(0, 8)}`
 const neighbour = `${principal}-too`
 const usersOf = (name: string): readonly string[] => slotNames.map((slot) => `sb.${name}@${slot}`)
 const { inside, admin } = clusters.payments
-const cluster: Cluster = {
-  name: 'payments',
-  provider: 'kafka',
-  auth: ['jwt', 'scram'],
-  listeners: [{ name: 'inside', network: undefined, bootstrap: inside, security: 'SASL_PLAINTEXT' }],
-  ca: undefined,
-  audience: undefined,
-  labels: {},
-  adminSecret: undefined,
-  credential: 'value',
-  rotation: {},
-  quarantined: false,
-}
+const cluster = knownCluster('payments', inside)
 const users = createScramAdmin(cluster, admin)
 const acls = createAclAdmin(cluster, admin)
 

@@ -1,3 +1,4 @@
+import { knownCluster } from '../../local/kafka/known-cluster.ts'
 import type { ProvisionedCluster, ServerlessCluster } from '../../local/msk/clusters.ts'
 
 /** A provisioned cluster in front of a Kafka that nobody answers for. */
@@ -7,19 +8,7 @@ export const aMskCluster = (changes: Partial<ProvisionedCluster> = {}): Provisio
   bootstrapBrokers: { BootstrapBrokerStringSaslScram: 'b-1.payments:9096' },
   kafka: {
     admin: { username: 'admin', password: 'admins-password', mechanism: 'SCRAM-SHA-512' },
-    cluster: {
-      name: 'payments',
-      provider: 'kafka',
-      auth: [],
-      listeners: [{ name: 'inside', network: undefined, bootstrap: '127.0.0.1:1', security: 'SASL_PLAINTEXT' }],
-      ca: undefined,
-      audience: undefined,
-      labels: {},
-      adminSecret: undefined,
-      credential: 'value',
-      rotation: {},
-      quarantined: false,
-    },
+    cluster: { ...knownCluster('payments', '127.0.0.1:1'), auth: [] },
   },
   ...changes,
 })

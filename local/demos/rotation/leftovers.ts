@@ -5,6 +5,7 @@ import { slotUser } from '../../../shared/domain/principal.ts'
 import { slotNames } from '../../../shared/domain/rotation.ts'
 import { slotSecretName } from '../../../shared/secrets/slot-secrets.ts'
 import type { KafkaCluster, StackState } from '../../state.ts'
+import { adminLogin, clusterOf } from '../admin.ts'
 import type { Operator } from '../operator.ts'
 
 /** What is somewhere and nobody answers for, and what should be there and is not; each item by its name. */
@@ -20,20 +21,9 @@ export const difference = (wanted: ReadonlySet<string>, found: ReadonlySet<strin
 
 /** Every user, right and secret of ours that is outside, whoever it is for. */
 const outside = async (cluster: KafkaCluster, { secrets }: Operator): Promise<ReadonlySet<string>> => {
-  const { name, inside, admin } = cluster
-  const users = createScramAdmin(
-    {
-      ...{ name, provider: 'kafka', auth: ['scram'], ca: undefined, audience: undefined, labels: {} },
-      ...{ adminSecret: undefined, rotation: {}, quarantined: false, credential: 'value' },
-      listeners: [{ name: 'inside', network: undefined, bootstrap: inside, security: 'SASL_PLAINTEXT' }],
-    },
-    admin,
-  )
-  const rules = new Admin({
-    clientId: 'leftovers',
-    bootstrapBrokers: [inside],
-    sasl: { mechanism: admin.mechanism, username: admin.username, password: admin.password },
-  })
+  const { name, admin } = cluster
+  const users = createScramAdmin(clusterOf(cluster), admin)
+  const rules = new Admin({ clientId: 'leftovers', ...adminLogin(cluster) })
   const items = new Set<string>()
   try {
     for (const user of (await users.describe()).keys()) if (user.startsWith(prefix)) items.add(`user ${user}`)
