@@ -8,6 +8,8 @@ const rotation = [
 
 export default defineConfig({
   test: {
+    // the report of a run shows the first line of what failed
+    chaiConfig: { truncateThreshold: 500 },
     projects: [
       {
         test: {

@@ -4,6 +4,8 @@ export type Measure = {
   readonly name: string
   readonly value: string
   readonly isRight: boolean
+  /** Of a time, which is longer on a machine that does other work beside it. */
+  readonly isTime?: true
 }
 
 /** Everything that was counted. */
@@ -27,11 +29,20 @@ export const atLeast = (part: string, name: string, found: number, wanted: numbe
 })
 
 /** A number that must not be bigger. */
-export const atMost = (part: string, name: string, found: number, allowed: number, unit = ''): Measure => ({
+export const atMost = (part: string, name: string, found: number, allowed: number): Measure => ({
   part,
   name,
-  value: `${count(found)}${unit} (at most ${count(allowed)}${unit})`,
+  value: `${count(found)} (at most ${count(allowed)})`,
   isRight: found <= allowed,
+})
+
+/** A time that must not be longer, in milliseconds. */
+export const within = (part: string, name: string, foundMs: number, allowedMs: number): Measure => ({
+  part,
+  name,
+  value: `${count(Math.round(foundMs))} ms (at most ${count(allowedMs)} ms)`,
+  isRight: foundMs <= allowedMs,
+  isTime: true,
 })
 
 const widthOf = (measures: readonly Measure[], key: 'part' | 'name'): number =>

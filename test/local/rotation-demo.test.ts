@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createLedger } from '../../local/demos/ledger.ts'
-import { atLeast, atMost, none, renderLine, renderTable, wrongIn } from '../../local/demos/outcome.ts'
+import { atLeast, none, renderLine, renderTable, within, wrongIn } from '../../local/demos/outcome.ts'
 import { difference } from '../../local/demos/rotation/leftovers.ts'
 import { recordMeasures } from '../../local/demos/rotation/record-measures.ts'
 
@@ -96,7 +96,7 @@ describe('the outcome', () => {
   test('is a line for each measure and one for all', () => {
     const measures = [
       atLeast('sdk', 'rotations', 20, 20),
-      atMost('revoke', 'first refusal', 1_200, 1_000, ' ms'),
+      within('revoke', 'first refusal', 1_200, 1_000),
       none('chaos', 'left behind', ['user sb.x@a']),
     ]
     expect(renderTable({ measures, totals: {} })).toEqual([

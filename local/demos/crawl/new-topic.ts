@@ -6,7 +6,7 @@ import { platformatic } from '@switchboard-kafka/client/platformatic'
 import { createAclAdmin } from '../../../shared/clusters/kafka/acl-admin.ts'
 import { mintWorkloadToken } from '../../issuer.ts'
 import { clusterOf, withAdmin } from '../admin.ts'
-import { atLeast, atMost, type Measure, none } from '../outcome.ts'
+import { atLeast, type Measure, none, within } from '../outcome.ts'
 import { until } from '../until.ts'
 import { channelOf, principals, topicOf } from './policy.ts'
 import type { Stage } from './stage.ts'
@@ -74,7 +74,7 @@ export const findNewTopic = async (stage: Stage): Promise<readonly Measure[]> =>
         none(part, 'channels in the catalog before the crawl', before.length),
         none(part, 'ACLs before the crawl', aclBefore ? [topic] : []),
         atLeast(part, 'channels in the catalog after it', row?.channel === channel ? 1 : 0, 1),
-        atMost(part, 'from the crawl to the ACL on the brokers', aclAfterMs, 20_000, ' ms'),
+        within(part, 'from the crawl to the ACL on the brokers', aclAfterMs, 20_000),
         none(part, 'waits of a client that asks then', waits),
         atLeast(part, 'partitions that took records', offsets.length, 1),
       ]

@@ -9,7 +9,7 @@ import type { StackState } from '../../state.ts'
 import { clusterOf, withAdmin } from '../admin.ts'
 import type { Account } from '../ledger.ts'
 import { createOperator, type Operator } from '../operator.ts'
-import { atLeast, atMost, type Measure, none, type Outcome } from '../outcome.ts'
+import { atLeast, type Measure, none, type Outcome, within } from '../outcome.ts'
 import { placesOf, tryRights } from '../rights.ts'
 import { startSweeps } from '../sweeps.ts'
 import { until } from '../until.ts'
@@ -160,7 +160,7 @@ const moveChannel = async (
   const left = lease.connections.filter(({ cluster }) => cluster.name === msk).length
   report(`${onMsk} records were written to ${msk}, ${traffic.writtenOn(confluent)} to ${confluent} since`)
   return [
-    atMost('move', 'from the apply to the client', reachedMs, reachMs, ' ms'),
+    within('move', 'from the apply to the client', reachedMs, reachMs),
     atLeast('move', 'records on MSK before', onMsk, 100),
     atLeast('move', 'records on Confluent Cloud after', traffic.writtenOn(confluent), 100),
     none('move', 'records on MSK after', traffic.writtenOn(msk) - onMsk),

@@ -22,13 +22,13 @@ export type Revocation = {
   readonly reconnects: number
 }
 
-export type RevocationLimits = { readonly afterTakenMs: number; readonly afterCommandMs: number }
+type RevocationLimits = { readonly afterTakenMs: number; readonly afterCommandMs: number }
 
 /**
  * 1 s and 5 s, where a command that only reads takes 1 s. Tests run side by side, and where that takes longer, so does all
  * the rest.
  */
-export const revocationLimits = async (read: () => Promise<unknown>): Promise<RevocationLimits> => {
+const revocationLimits = async (read: () => Promise<unknown>): Promise<RevocationLimits> => {
   const startedAt = Date.now()
   await read()
   const readingMs = Math.max(1_000, Date.now() - startedAt)

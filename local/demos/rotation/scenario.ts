@@ -4,7 +4,7 @@ import { allOrNone } from '../../processes.ts'
 import type { StackState } from '../../state.ts'
 import { type Account, createLedger } from '../ledger.ts'
 import { createOperator, type Operator } from '../operator.ts'
-import { atLeast, atMost, type Measure, none, type Outcome } from '../outcome.ts'
+import { atLeast, type Measure, none, type Outcome, within } from '../outcome.ts'
 import { startSweeps } from '../sweeps.ts'
 import { until } from '../until.ts'
 import { type Authentications, readAuthentications } from './broker-metrics.ts'
@@ -154,8 +154,8 @@ const runMsk = async (options: ScenarioOptions) => {
 }
 
 const revocationMeasures = ({ afterTakenMs, afterCommandMs, limits, reconnects }: Revocation): readonly Measure[] => [
-  atMost('revoke', 'first refusal after the message was taken', afterTakenMs, limits.afterTakenMs, ' ms'),
-  atMost('revoke', 'first refusal after the command', afterCommandMs, limits.afterCommandMs, ' ms'),
+  within('revoke', 'first refusal after the message was taken', afterTakenMs, limits.afterTakenMs),
+  within('revoke', 'first refusal after the command', afterCommandMs, limits.afterCommandMs),
   none('revoke', 'connections made meanwhile', reconnects),
 ]
 
@@ -163,7 +163,7 @@ const chaosMeasures = ({ killed, answers, refusals, convergedAfterSeconds, diffe
   atLeast('chaos', 'workers killed', killed, 5),
   atLeast('chaos', 'questions to resolve meanwhile', answers, 100),
   none('chaos', 'that were not answered with a lease', refusals),
-  atMost('chaos', 'until everything was as it should be', Math.round(convergedAfterSeconds), 90, ' s'),
+  within('chaos', 'until everything was as it should be', 1_000 * convergedAfterSeconds, 90_000),
   none('chaos', 'left behind', difference.orphans),
   none('chaos', 'missing', difference.missing),
 ]
