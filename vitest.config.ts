@@ -6,53 +6,33 @@ const rotation = [
   'test/e2e/{confluent,confluent-api-keys,msk-iam,providers,schema-registry,signing-key}.test.ts',
 ]
 
+const project = (
+  name: string,
+  options: { readonly include: string[]; readonly exclude?: string[]; readonly fileParallelism?: boolean },
+) => ({ extends: true as const, test: { name, ...options } })
+
 export default defineConfig({
   test: {
+    // patience for a machine on which two stacks and all tests share two cores; nothing waits so long on one that is calm
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000, interval: 100 } },
     // the report of a run shows the first line of what failed
     chaiConfig: { truncateThreshold: 500 },
     projects: [
-      {
-        test: {
-          name: 'unit',
-          include: [
-            'test/{architecture,domain,functions,identity,http,store,clusters,inventory,secrets,cli,local,docs}/**/*.test.ts',
-            'test/*.test.ts',
-          ],
-          testTimeout: 20_000,
-        },
-      },
-      { test: { name: 'sdk', include: ['sdk/js/test/**/*.test.ts'], testTimeout: 20_000 } },
-      { test: { name: 'infra', include: ['test/infra/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
-      {
-        test: {
-          name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
-          exclude: rotation,
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
-      {
-        test: {
-          name: 'contracts',
-          include: ['test/contracts/**/*.test.ts'],
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
-      {
-        test: {
-          name: 'rotation',
-          include: rotation,
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
-      { test: { name: 'clients', include: ['test/clients/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 300_000 } },
-      { test: { name: 'aftermath', include: ['test/aftermath/**/*.test.ts'], testTimeout: 60_000 } },
+      project('unit', {
+        include: [
+          'test/{architecture,domain,functions,identity,http,store,clusters,inventory,secrets,cli,local,docs}/**/*.test.ts',
+          'test/*.test.ts',
+        ],
+      }),
+      project('sdk', { include: ['sdk/js/test/**/*.test.ts'] }),
+      project('infra', { include: ['test/infra/**/*.test.ts'] }),
+      project('e2e', { include: ['test/e2e/**/*.test.ts'], exclude: rotation, fileParallelism: false }),
+      project('contracts', { include: ['test/contracts/**/*.test.ts'], fileParallelism: false }),
+      project('rotation', { include: rotation, fileParallelism: false }),
+      project('clients', { include: ['test/clients/**/*.test.ts'] }),
+      project('aftermath', { include: ['test/aftermath/**/*.test.ts'] }),
     ],
   },
 })

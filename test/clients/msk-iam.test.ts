@@ -27,7 +27,8 @@ import {
   type Statement,
   startMskIamBroker,
 } from '../fixtures/msk-iam-broker.ts'
-import { createJavaClients, type StockClient, start, waitUntil } from '../fixtures/stock-clients.ts'
+import { createJavaClients, type StockClient, start } from '../fixtures/stock-clients.ts'
+import { until } from '../fixtures/until.ts'
 
 // Clients of Amazon MSK that IAM lets in, against a real Kafka that checks their tokens as MSK does. Switchboard itself is
 // played by a few lines here; the whole way is in test/e2e.
@@ -246,11 +247,7 @@ describe('a broker that checks IAM', () => {
     expect(changes()).toBe(0)
     current = broker.assume('sb.orders-api-2', [connects, produces])
     for (const connection of connections) connection.reauthenticate()
-    await waitUntil(
-      () => changes() > 0,
-      () => 'the broker said nothing',
-      10_000,
-    )
+    await until('the broker said nothing', () => changes() > 0)
     await admin.close()
   })
 })
@@ -380,10 +377,9 @@ describe('clients that run for longer than three tokens live', () => {
       Object.values(processes)
         .map((client) => client.complaints())
         .join('\n')
-    await waitUntil(
-      () => missing().length === 0,
+    await until(
       () => `${missing().length}: ${missing().slice(0, 5).join(', ')}\n${complaints().slice(-3_000)}`,
-      30_000,
+      () => missing().length === 0,
     )
     await Promise.all([...readers.map(({ close }) => close()), first.disconnect(), producer.close()])
     for (const each of leases) each.close()

@@ -24,7 +24,7 @@ export const testCredentialStore = (name: string, make: () => Promise<Credential
   const dueIn = async (store: CredentialStore, cluster: string, at: Date, expected: readonly string[]) => {
     const ask = async () =>
       (await store.due(at, 1_000)).filter((key) => key.cluster === cluster).map(({ principal }) => principal)
-    await expect.poll(ask, { timeout: 10_000, interval: 100 }).toEqual(expected)
+    await expect.poll(ask).toEqual(expected)
   }
 
   describe(`${name}: a stored credential`, () => {

@@ -151,7 +151,7 @@ describe('a search', () => {
     expect(rows(names, { query: { unused: true }, uses }).map(({ topic }) => topic)).not.toContain('x.payments.made')
   })
 
-  test('for words, over 100,000 topics on 100 clusters, takes less than 2 seconds', () => {
+  test('for words finds them among 100,000 topics of 100 clusters', () => {
     const clusters = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`c-${at}`, aCluster()]))
     const directory = aDirectory({
       clusters,
@@ -182,11 +182,7 @@ describe('a search', () => {
       )
     }
 
-    const startedAt = performance.now()
-    const found = count({ words: ['team-77', 'event'] })
-
-    expect(performance.now() - startedAt).toBeLessThan(2_000)
-    expect(found).toBe(1_100)
+    expect(count({ words: ['team-77', 'event'] })).toBe(1_100)
     expect(count({ unused: true, cluster: 'c-1' })).toBe(990)
   })
 })

@@ -103,11 +103,9 @@ describe('routes that never decide', () => {
       grants: [],
       routes: distinct.routes.map((each) => ({ ...each, channel: distinct.routes[0]?.channel ?? each.channel })),
     }
-    const start = performance.now()
     expect(warnAboutPolicy(distinct, now)).toEqual([])
     expect(warnAboutPolicy(same, now)).toEqual([])
-    // comparing each with each takes minutes
-    expect(performance.now() - start).toBeLessThan(30_000)
+    // one that compares each with each takes minutes, and is stopped
   }, 60_000)
 })
 

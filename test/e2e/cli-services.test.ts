@@ -15,7 +15,8 @@ import { mintWorkloadToken, type TokenRequest } from '../../local/issuer.ts'
 import { nodeFile, root } from '../../local/paths.ts'
 import { cleanEnvironment, runCommand } from '../../local/processes.ts'
 import { readStackState } from '../../local/state.ts'
-import { createPythonClients, toolsOf, waitUntil } from '../fixtures/stock-clients.ts'
+import { createPythonClients, toolsOf } from '../fixtures/stock-clients.ts'
+import { until } from '../fixtures/until.ts'
 
 // The commands for services against the stack and its brokers.
 
@@ -117,10 +118,9 @@ describe('exec', () => {
       SCRIPT: join(root, 'test/fixtures/confluent-kafka/consume.py'),
     })
     const missing = () => lines.filter((line) => !consumer.out().includes(line))
-    await waitUntil(
-      () => missing().length === 0,
+    await until(
       () => `${missing().length} records; ${consumer.err()}`,
-      40_000,
+      () => missing().length === 0,
     )
     consumer.child.kill('SIGTERM')
     const { code, err } = await consumer.ended
@@ -141,10 +141,9 @@ describe('exec', () => {
       })
       return JSON.parse(stdout)
     }
-    await waitUntil(
-      () => running.out().includes('.properties'),
+    await until(
       () => `a command that runs; ${running.err()}`,
-      30_000,
+      () => running.out().includes('.properties'),
     )
     expect((await leases()).map(({ instance }) => instance)).toEqual([
       expect.stringContaining(`-exec-${running.child.pid}`),
@@ -374,10 +373,7 @@ describe('doctor', () => {
       `payments group ${principal}: joining is not allowed there`,
     ]
     // the broker's authorizer follows within a moment
-    const deadline = Date.now() + 10_000
-    let seen = await named()
-    while (seen.length < wanted.length && Date.now() < deadline) seen = await named()
-    expect(seen).toEqual(wanted)
+    expect(await until('a doctor that sees it', named, (seen) => seen.length >= wanted.length)).toEqual(wanted)
   })
 })
 

@@ -24,7 +24,6 @@ import {
   librdkafkaFile,
   type StockClient,
   toolsOf,
-  waitUntil,
 } from '../fixtures/stock-clients.ts'
 import {
   openTokenWindow,
@@ -34,6 +33,7 @@ import {
   tokenSeconds,
   windowMs,
 } from '../fixtures/token-window.ts'
+import { until } from '../fixtures/until.ts'
 
 // Kafka clients that nobody wrote for Switchboard. What takes two minutes goes on while everything else here is tested,
 // and is looked at last.
@@ -95,10 +95,9 @@ describe.each(families.flatMap((family) => listeners.map((listener) => ({ ...fam
       const consumer = clients.consumer(`${family}-${network}-second`, await ask('consume'), topic)
       const missing = () => wanted.filter((line) => !consumer.lines.includes(line))
       try {
-        await waitUntil(
-          () => missing().length === 0,
+        await until(
           () => `${missing().length} records; ${said(consumer)}`,
-          40_000,
+          () => missing().length === 0,
         )
       } finally {
         await consumer.stop()
@@ -140,10 +139,9 @@ describe.each(listeners)('kafkajs over $security', ({ network }) => {
     try {
       await consumer.subscribe({ ...settings.subscribe, topics: [settings.topic(created)] })
       await consumer.run({ ...settings.run, eachMessage: async ({ message }) => void missing.delete(`${message.key}`) })
-      await waitUntil(
-        () => missing.size === 0,
+      await until(
         () => `${missing.size} records`,
-        40_000,
+        () => missing.size === 0,
       ).catch(() => {})
       return [...missing]
     } finally {

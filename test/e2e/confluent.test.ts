@@ -32,8 +32,8 @@ import {
   javaFile,
   librdkafkaFile,
   toolsOf,
-  waitUntil,
 } from '../fixtures/stock-clients.ts'
+import { until } from '../fixtures/until.ts'
 
 // Tokens on Confluent Cloud: `confluent setup` against the simulated control plane, and a real Kafka listener behind it
 // that asks for what Confluent Cloud asks for besides the token.
@@ -290,10 +290,9 @@ describe('Confluent Cloud', () => {
       const consumer = clients.consumer(`confluent-${family}-read`, readFile, topic)
       const missing = () => keys.filter((key) => !consumer.lines.includes(key))
       try {
-        await waitUntil(
-          () => missing().length === 0,
+        await until(
           () => `${missing().length} records; ${consumer.complaints()}`,
-          40_000,
+          () => missing().length === 0,
         )
       } finally {
         await consumer.stop()

@@ -18,7 +18,8 @@ import { readStackState } from '../../local/state.ts'
 import { slotNames } from '../../shared/domain/rotation.ts'
 import { createCredentialStore } from '../../shared/store/credential-store.ts'
 import { createQueue } from '../../shared/store/queue.ts'
-import { toolsOf, waitUntil } from '../fixtures/stock-clients.ts'
+import { toolsOf } from '../fixtures/stock-clients.ts'
+import { until } from '../fixtures/until.ts'
 
 // Clients that know nothing of Switchboard, under `exec`, on a cluster whose users rotate.
 
@@ -165,9 +166,10 @@ describe('a command under exec', () => {
       ...python('numbers.py'),
     ])
     const lives = (): readonly string[] => producer.err().match(/^as .*$/gm) ?? []
-    await waitUntil(
-      () => lives().length >= 4,
+    await until(
       () => `four lives; ${producer.err()}`,
+      () => lives().length >= 4,
+      Boolean,
       90_000,
     )
     // a slot becomes another generation only when nobody's lease names it any more
@@ -182,10 +184,9 @@ describe('a command under exec', () => {
       const read = new Set(consumer.lines())
       return written.filter((line) => !read.has(line))
     }
-    await waitUntil(
-      () => missing().length === 0,
+    await until(
       () => `${missing().length} of ${written.length} records; ${consumer.err()}`,
-      60_000,
+      () => missing().length === 0,
     )
     consumer.child.kill('SIGTERM')
     expect((await consumer.ended).code).toBe(0)
@@ -199,27 +200,21 @@ describe('a command under exec', () => {
   test('without it keeps its user until it ends, and draining waits for it', async () => {
     const look = ['sh', '-c', 'echo "$SWITCHBOARD_LIBRDKAFKA_FILE"; exec sleep 90']
     const running = start(['exec', '--produce', channel, '--network', 'vpc-local', '--', ...look])
-    await waitUntil(
-      () => running.out().includes('.json'),
+    await until(
       () => `a command that runs; ${running.err()}`,
-      30_000,
+      () => running.out().includes('.json'),
     )
     const userIn = (): string => JSON.parse(readFileSync(running.out().trim(), 'utf8'))['sasl.username']
     const user = userIn()
     const own = user.endsWith('@a') ? 'a' : 'b'
     await vi.waitFor(async () => expect((await slots())?.[own].state).toBe('draining'), patience)
-    await waitUntil(
-      () => running.err().includes('the command keeps what it has'),
+    await until(
       () => `exec to say so; ${running.err()}`,
-      30_000,
+      () => running.err().includes('the command keeps what it has'),
     )
     const { since, generation } = (await slots())?.[own] ?? expect.unreachable()
     // longer than a lease and all of the cluster's clock together
-    await waitUntil(
-      () => Date.now() - since.getTime() > 15_000,
-      () => 'fifteen seconds',
-      30_000,
-    )
+    await until('fifteen seconds', () => Date.now() - since.getTime() > 15_000)
     expect((await slots())?.[own]).toMatchObject({ state: 'draining', generation })
     expect(userIn()).toBe(user)
     running.child.kill('SIGTERM')
@@ -286,10 +281,9 @@ describe('a cluster that hands out where its passwords are', () => {
 
   test('lets a command run for who may read the secret', async () => {
     const producer = start(['exec', ...asked, '--', ...python('numbers.py')], withRights)
-    await waitUntil(
-      () => producer.lines().length > 10,
+    await until(
       () => `records; ${producer.err()}`,
-      40_000,
+      () => producer.lines().length > 10,
     )
     producer.child.kill('SIGTERM')
     const { code, err } = await producer.ended

@@ -19,6 +19,7 @@ import { awsEnvironment, trustAuthority } from '../../local/emulator.ts'
 import { nodeFile, root } from '../../local/paths.ts'
 import { cleanEnvironment } from '../../local/processes.ts'
 import { readStackState } from '../../local/state.ts'
+import { until } from '../fixtures/until.ts'
 
 // Callers that prove themselves otherwise than with an OIDC token, and what the platform team can ask about them.
 
@@ -56,11 +57,12 @@ const askAs = async (secret: string) => {
 }
 
 /** Access of a named principal is there when apply returns; a change of a client's secret takes up to 5 s. */
-const until = async (secret: string, status: number): Promise<void> => {
-  const deadline = Date.now() + 10_000
-  while ((await askAs(secret)).status !== status)
-    if (Date.now() > deadline) throw new Error(`not ${status} within 10 s`)
-}
+const untilStatus = (secret: string, wanted: number) =>
+  until(
+    `an answer of ${wanted}`,
+    () => askAs(secret),
+    ({ status }) => status === wanted,
+  )
 
 beforeAll(async () => {
   const policy = parseDocument(readFileSync(state.policyFile, 'utf8'))
@@ -87,7 +89,7 @@ describe('a client with a secret', () => {
   test('is made by the command, which prints its secret once', async () => {
     first = await command('client', 'add', client)
     expect(first).toMatch(new RegExp(`^${client}:[\\w-]{43}$`))
-    await until(first, 200)
+    await untilStatus(first, 200)
   })
 
   test('is refused with another secret, and so is an id that does not exist, in the same words', async () => {
@@ -101,16 +103,16 @@ describe('a client with a secret', () => {
 
   test('has two valid secrets during a rotation and one after it', async () => {
     second = await command('client', 'rotate', client)
-    await until(second, 200)
+    await untilStatus(second, 200)
     expect((await askAs(first)).status).toBe(200)
     await command('client', 'rotate', client, '--finish')
-    await until(first, 401)
+    await untilStatus(first, 401)
     expect((await askAs(second)).status).toBe(200)
   })
 
   test('is refused once it is removed', async () => {
     await command('client', 'remove', client)
-    await until(second, 401)
+    await untilStatus(second, 401)
   })
 
   test('has the true reason of its 401 in the audit trail', async () => {

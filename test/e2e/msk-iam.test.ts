@@ -19,7 +19,8 @@ import { nodeFile, root } from '../../local/paths.ts'
 import { cleanEnvironment } from '../../local/processes.ts'
 import { readStackState } from '../../local/state.ts'
 import { createAclAdmin } from '../../shared/clusters/kafka/acl-admin.ts'
-import { createJavaClients, type StockClient, start, toolsOf, waitUntil } from '../fixtures/stock-clients.ts'
+import { createJavaClients, type StockClient, start, toolsOf } from '../fixtures/stock-clients.ts'
+import { until } from '../fixtures/until.ts'
 
 // MSK by IAM: the deployed resolve assumes the role that the deploy made and signs; the Kafka behind the simulated MSK checks
 // signature and session policy with what the emulator's STS gave out.
@@ -271,10 +272,9 @@ test('all four clients run for longer than three tokens live, and lose nothing',
       const seen = new Set(lines())
       return written.filter((line) => !seen.has(line)).map((line) => `${name} has not read ${line}`)
     })
-  await waitUntil(
-    () => missing().length === 0,
+  await until(
     () => `${missing().length}: ${missing().slice(0, 5).join(', ')}\n${complaints().slice(-3_000)}`,
-    40_000,
+    () => missing().length === 0,
   )
   await Promise.all([first.disconnect(), second.disconnect(), producer.close(), consumer.close(true)])
   await Promise.all([processes.javaConsumer.stop(), processes.pythonConsumer.stop()])

@@ -311,7 +311,7 @@ describe('a stored credential on MSK', () => {
     await sweepUntil(() => statesOf(neighbour), ['absent', 'absent'])
 
     expect(await associated()).toEqual(before.associated)
-    await expect.poll(allUsers, { timeout: 10_000 }).toEqual(before.users)
+    await expect.poll(allUsers).toEqual(before.users)
     for (const name of [principal, neighbour]) {
       for (const found of (await acls.describe(usersOf(name))).values()) expect(found).toEqual([])
       for (const slot of slotNames) expect(await slotSecrets.read('analytics', name, slot)).toBeUndefined()

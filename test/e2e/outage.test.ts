@@ -13,6 +13,7 @@ import { mintWorkloadToken } from '../../local/issuer.ts'
 import { nodeFile, root } from '../../local/paths.ts'
 import { cleanEnvironment, runCommand } from '../../local/processes.ts'
 import { readStackState } from '../../local/state.ts'
+import { until } from '../fixtures/until.ts'
 
 const state = readStackState(process.env.SWITCHBOARD_TEST_STATE ?? '')
 const created = 'kafka://payments.acme.com/orders/created'
@@ -40,14 +41,6 @@ beforeAll(async () => {
 })
 
 afterAll(() => apply(state.policyFile))
-
-const until = async (condition: () => boolean, what: string, timeoutMs: number): Promise<void> => {
-  const deadline = Date.now() + timeoutMs
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)
-    await delay(50)
-  }
-}
 
 /** Every `code` of an error, of its causes and of the errors it holds. */
 const codesOf = (error: unknown): string[] => {
@@ -131,7 +124,7 @@ test('clients go on without Switchboard until their token ends, fail after it, a
 
   try {
     const first = await send()
-    await until(() => seen.has(first), 'the first record', 30_000)
+    await until('the first record', () => seen.has(first))
 
     await stopFront(state)
     await expect(fetch(`${state.switchboard.url}/v1/health`)).rejects.toThrow()
@@ -142,14 +135,14 @@ test('clients go on without Switchboard until their token ends, fail after it, a
     await stubborn.send({ messages: [{ topic: kafka.topic(created), key: 'stubborn', value: '' }] })
     while (Date.now() < end - 4_000) {
       const key = await send()
-      await until(() => seen.has(key), 'a record during the outage', 4_000)
+      await until('a record during the outage', () => seen.has(key))
       await delay(250)
     }
     expect(sent).toBeGreaterThan(10)
     expect(events.some(({ type }) => type === 'renewal_failed')).toBe(true)
     expect(events.some(({ type }) => type === 'renewed')).toBe(false)
 
-    await until(() => Date.now() > end + 1_000, 'the end of the token', 10_000)
+    await until('the end of the token', () => Date.now() > end + 1_000)
     await expect(
       stubborn.send({ messages: [{ topic: kafka.topic(created), key: 'stubborn', value: '' }] }),
     ).rejects.toThrow()
@@ -158,9 +151,9 @@ test('clients go on without Switchboard until their token ends, fail after it, a
 
     await startFront(state)
     down = false
-    await until(() => events.some(({ type }) => type === 'renewed'), 'a renewal', 40_000)
+    await until('a renewal', () => events.some(({ type }) => type === 'renewed'))
     const back = await send()
-    await until(() => seen.has(back), 'a record after the outage', 60_000)
+    await until('a record after the outage', () => seen.has(back))
     expect([...seen].filter((key) => key.startsWith(run))).toHaveLength(sent)
   } finally {
     if (down) await startFront(state)

@@ -17,6 +17,7 @@ import { nodeFile, root } from '../../local/paths.ts'
 import { cleanEnvironment } from '../../local/processes.ts'
 import { readStackState } from '../../local/state.ts'
 import { explanationSchema } from '../../shared/domain/explanation.ts'
+import { until } from '../fixtures/until.ts'
 
 // What a policy can say and the example does not, said to a real stack: each through what a client then can and cannot do.
 
@@ -90,15 +91,6 @@ type Answer = Awaited<ReturnType<typeof send>>
 const resolve = (principal: string, intent: unknown, headers?: Headers): Promise<Answer> =>
   send('/v1/resolve', intent, principal, headers)
 
-const until = async <T>(look: () => Promise<T>, isEnough: (found: T) => boolean, timeoutMs = 15_000): Promise<T> => {
-  const deadline = Date.now() + timeoutMs
-  for (;;) {
-    const found = await look()
-    if (isEnough(found) || Date.now() > deadline) return found
-    await delay(200)
-  }
-}
-
 const opened: Lease[] = []
 const open = async (intent: Parameters<typeof openLease>[0]['intent']): Promise<Lease> => {
   const token = () => mintWorkloadToken(state, { principal: worker })
@@ -143,6 +135,7 @@ beforeAll(async () => {
   await succeeds('apply', policyLeadingTo('payments'))
   // a policy is seen within 5 s
   await until(
+    'the policy in force',
     () => resolve(worker, { produce: [created] }),
     ({ status }) => status === 200,
   )
@@ -372,6 +365,7 @@ test('a granted channel whose topic does not exist is worth waiting for until ro
   const absent = 'kafka://payments.acme.com/versions/absent'
   const first = await resolve(seeker, { produce: [absent] })
   const last = await until(
+    'an answer that is final',
     () => resolve(seeker, { produce: [absent] }),
     ({ status }) => status !== 503,
   )
@@ -389,7 +383,7 @@ test('a renewal of what did not change is a 304 that moves the end, and after it
   const etag = first.headers.get('etag') ?? ''
   const renew = (as = worker) => resolve(as, { ...intent, lease: id }, { 'if-none-match': etag })
   const isLater = ({ headers }: Answer) => Date.parse(headers.get('lease-expires-at') ?? '') > Date.parse(expiresAt)
-  const renewed = await until(renew, isLater, 5_000)
+  const renewed = await until('a later lease', renew, isLater)
 
   expect(first.status).toBe(200)
   expect(renewed).toMatchObject({ status: 304, text: '' })
@@ -423,9 +417,13 @@ describe('a route that leads elsewhere', () => {
 
   test('is followed once it is applied, and followed back after a rollback', async () => {
     await succeeds('apply', moved)
-    expect(clusterOf(await until(ask, (answer) => clusterOf(answer) === 'analytics'))).toBe('analytics')
+    expect(
+      clusterOf(await until('the cluster of the policy', ask, (answer) => clusterOf(answer) === 'analytics')),
+    ).toBe('analytics')
 
     expect(await succeeds('rollback')).toContain('is in force')
-    expect(clusterOf(await until(ask, (answer) => clusterOf(answer) === 'payments'))).toBe('payments')
+    expect(
+      clusterOf(await until('the cluster of the policy before', ask, (answer) => clusterOf(answer) === 'payments')),
+    ).toBe('payments')
   })
 })

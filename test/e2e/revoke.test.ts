@@ -23,6 +23,7 @@ import { cleanEnvironment } from '../../local/processes.ts'
 import { readStackState } from '../../local/state.ts'
 import { createQueue } from '../../shared/store/queue.ts'
 import { canLogIn } from '../fixtures/kafka-login.ts'
+import { until } from '../fixtures/until.ts'
 
 // Somebody must be out: what a revocation does to a producer that is connected and under load, and to its neighbour.
 
@@ -58,21 +59,6 @@ const ask = async (principal: string, intent: Record<string, unknown>): Promise<
     body: JSON.stringify(intent),
   })
   return { status: response.status, ...Object(await response.json()) }
-}
-
-const until = async <T>(
-  look: () => Promise<T>,
-  isEnough: (found: T) => boolean,
-  what: string,
-  withinMs = 30_000,
-): Promise<T> => {
-  const deadline = Date.now() + withinMs
-  for (;;) {
-    const found = await look()
-    if (isEnough(found)) return found
-    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}; last ${JSON.stringify(found)}`)
-    await delay(50)
-  }
 }
 
 const leases: Lease[] = []
@@ -124,9 +110,9 @@ const startLoad = async (principal: string) => {
   }
   loads.push(load)
   await until(
+    'load',
     async () => attempts.filter(({ refusedBy }) => refusedBy === undefined).length,
     (sent) => sent > 20,
-    'load',
   )
   return load
 }
@@ -181,9 +167,9 @@ beforeAll(async () => {
     policyOf(() => {}),
   )
   await until(
+    'the policy in force',
     () => ask(neighbour, { produce: [created] }),
     ({ status }) => status === 200,
-    'the policy in force',
   )
 })
 
@@ -203,7 +189,7 @@ test('a producer under load is refused on its live connection at once, its neigh
   const told = await command('revoke', thief)
 
   const firstRefusal = async () => out.attempts.find(({ refusedBy }) => refusedBy !== undefined)
-  const refused = await until(firstRefusal, (attempt) => attempt !== undefined, 'a refusal')
+  const refused = await until('a refusal', firstRefusal, (attempt) => attempt !== undefined)
   expect(refused?.refusedBy).toBe('TOPIC_AUTHORIZATION_FAILED')
   expect(connections).toBeGreaterThan(0)
   expect(out.connections()).toBe(connections)
@@ -215,9 +201,9 @@ test('a producer under load is refused on its live connection at once, its neigh
   const since = out.attempts.length
   expect(await ask(thief, { produce: [created] })).toMatchObject({ status: 403, code: 'access_denied' })
   await until(
+    'more attempts',
     async () => out.attempts.length,
     (count) => count > since + 20,
-    'more attempts',
   )
   expect(out.attempts.slice(since).filter(({ refusedBy }) => refusedBy === undefined)).toEqual([])
 
@@ -229,15 +215,13 @@ test('a producer under load is refused on its live connection at once, its neigh
 
   expect(restored).toMatch(/payments: access as the grants say after/)
   const back = out.attempts.length
-  await until(
-    async () => out.attempts.slice(back).some(({ refusedBy }) => refusedBy === undefined),
-    Boolean,
-    'records of the restored producer',
+  await until('records of the restored producer', async () =>
+    out.attempts.slice(back).some(({ refusedBy }) => refusedBy === undefined),
   )
   await until(
+    'an answer for the restored principal',
     () => ask(thief, { produce: [created] }),
     ({ status }) => status === 200,
-    'an answer for the restored principal',
   )
   expect(calm.attempts.filter(({ refusedBy }) => refusedBy !== undefined)).toEqual([])
   expect(await command('revoked')).not.toContain(thief)
@@ -245,9 +229,9 @@ test('a producer under load is refused on its live connection at once, its neigh
 
 test('somebody who is revoked on one cluster is refused there alone', async () => {
   await until(
+    'access on the other cluster',
     () => ask(neighbour, { consume: [daily] }),
     ({ status }) => status === 200,
-    'access on the other cluster',
   )
 
   const told = await command('revoke', neighbour, '--cluster', 'analytics')
@@ -258,9 +242,9 @@ test('somebody who is revoked on one cluster is refused there alone', async () =
   expect(await ask(neighbour, { produce: [created] })).toMatchObject({ status: 200 })
   await command('restore', neighbour, '--cluster', 'analytics')
   await until(
+    'access again',
     () => ask(neighbour, { consume: [daily] }),
     ({ status }) => status === 200,
-    'access again',
   )
 })
 
@@ -268,9 +252,9 @@ test('somebody whose credential is stored loses its user too, and gets another a
   const wish = { consume: [daily], network: 'vpc-local' }
   const getLogin = async () => {
     const { connections = [] } = await until(
+      'a stored credential',
       () => ask(thief, wish),
       ({ status }) => status === 200,
-      'a stored credential',
     )
     const { username = '', password = '' } = connections[0]?.credential ?? {}
     return { bootstrap: state.clusters.analytics.inside, username, password }
@@ -319,7 +303,7 @@ test('what rotate gave up is queued again by the command, and what is not ours s
 
   expect(told).toContain(principal)
   expect(told).toMatch(/1 left: no messages of this version/)
-  await until(() => takenAfter(principal, startedAt, 'applied'), Number.isFinite, 'the work')
+  await until('the work', () => takenAfter(principal, startedAt, 'applied'), Number.isFinite)
   await sqs.send(new PurgeQueueCommand({ QueueUrl }))
 })
 
@@ -370,20 +354,20 @@ test('a producer is refused while its cluster rotates the credentials of forty o
       .reduce((sum, { slots }) => sum + slots.a.generation + slots.b.generation, 0)
   }
   const before = await progress()
-  await until(progress, (now) => now > before, 'the rotation of the others', 120_000)
+  await until('the rotation of the others', progress, (now) => now > before, 120_000)
 
   const startedAt = Date.now()
   const told = await command('revoke', thief, '--wait', '200')
 
-  const taken = await until(() => takenAfter(thief, startedAt, 'revoked'), Number.isFinite, 'a line of rotate')
+  const taken = await until('a line of rotate', () => takenAfter(thief, startedAt, 'revoked'), Number.isFinite)
   const refused = out.attempts.find(({ at, refusedBy }) => at >= startedAt && refusedBy !== undefined)
   expect(refused?.refusedBy).toBe('TOPIC_AUTHORIZATION_FAILED')
   expect(told).toMatch(/payments: access gone, also for live connections, after \d\.\d s/)
   // what stands behind the others came later, and they were at it before and after; a run is logged when it ends
   const behind = await until(
+    'the message in its group',
     () => takenAfter(thief, startedAt, 'applied'),
     Number.isFinite,
-    'the message in its group',
     120_000,
   )
   expect(behind).toBeGreaterThan(refused?.at ?? Number.POSITIVE_INFINITY)

@@ -19,6 +19,7 @@ import { mintWorkloadToken } from '../../local/issuer.ts'
 import { nodeFile, root } from '../../local/paths.ts'
 import { cleanEnvironment, runCommand } from '../../local/processes.ts'
 import { readStackState } from '../../local/state.ts'
+import { until } from '../fixtures/until.ts'
 
 // What the deployed roles let the functions and the command do, each through what somebody wants from it.
 
@@ -58,15 +59,6 @@ const release = async (principal: string, id: string): Promise<number> => {
   return (await fetch(`${switchboard.url}/v1/leases/${id}`, options)).status
 }
 
-const until = async <T>(look: () => Promise<T>, isEnough: (found: T) => boolean, timeoutMs = 15_000): Promise<T> => {
-  const deadline = Date.now() + timeoutMs
-  for (;;) {
-    const found = await look()
-    if (isEnough(found) || Date.now() > deadline) return found
-    await delay(250)
-  }
-}
-
 const isAnswered = ({ status }: Answer): boolean => status === 200
 
 const apply = (policyFile: string): Promise<void> =>
@@ -87,7 +79,11 @@ test('rotate makes the access of somebody it never saw, and resolve waits for it
   const principal = some('first-seen')
 
   const first = await ask(principal, 'finance', { consume: [created] })
-  const last = await until(() => ask(principal, 'finance', { consume: [created] }), isAnswered)
+  const last = await until(
+    'access that apply makes',
+    () => ask(principal, 'finance', { consume: [created] }),
+    isAnswered,
+  )
 
   expect(first).toMatchObject({ status: 503, code: 'credential_not_ready' })
   expect(last).toMatchObject({ status: 200 })
@@ -103,14 +99,16 @@ test('rotate tries a message again soon after it failed, while others go on', as
     expect(await askAgain()).toMatchObject({ status: 503, code: 'credential_not_ready' })
     // a message behind it that is done says that it was tried and has failed
     const other = some('meanwhile')
-    expect(await until(() => ask(other, 'finance', { consume: [created] }), isAnswered)).toMatchObject({ status: 200 })
+    expect(
+      await until('access on the other cluster', () => ask(other, 'finance', { consume: [created] }), isAnswered),
+    ).toMatchObject({ status: 200 })
     expect(await askAgain()).toMatchObject({ status: 503 })
   } finally {
     await secrets.send(new PutSecretValueCommand({ SecretId: secretArn, SecretString: right }))
   }
 
   // the message comes back after 2, 4, 8, ... seconds; left alone it would take minutes
-  expect(await until(askAgain, isAnswered, 30_000)).toMatchObject({ status: 200 })
+  expect(await until('access with the right secret', askAgain, isAnswered)).toMatchObject({ status: 200 })
 })
 
 test('rotate makes a signing key where there is none', async () => {
@@ -142,7 +140,7 @@ test('rotate makes a signing key where there is none', async () => {
       }),
     )
 
-    expect(await until(currentVersion, (version) => version !== undefined)).toEqual(expect.any(String))
+    expect(await until('a signing key', currentVersion, (version) => version !== undefined)).toEqual(expect.any(String))
   } finally {
     // the key that brokers know; resolve has held it all the while
     await move(before, await currentVersion())
@@ -173,6 +171,7 @@ describe('under a policy that the operator role put in force', () => {
     // a policy is seen within seconds, and until then this principal is a stranger; it is never told to wait
     const statuses = new Set<number>()
     const answer = await until(
+      'a policy that is in force everywhere',
       () => askAs('first'),
       ({ status }) => {
         statuses.add(status)

@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Consumer, Producer, saslOAuthBearer, stringDeserializers, stringSerializers } from '@platformatic/kafka'
 import { decodeJwt } from 'jose'
@@ -12,6 +11,7 @@ import { mintWorkloadToken } from '../../local/issuer.ts'
 import { nodeFile, root } from '../../local/paths.ts'
 import { cleanEnvironment } from '../../local/processes.ts'
 import { readStackState } from '../../local/state.ts'
+import { until } from '../fixtures/until.ts'
 
 // The token endpoint of the deployed function, and what its tokens are worth to the brokers.
 
@@ -173,12 +173,11 @@ describe('a workload with a token', () => {
     expect(first).toMatchObject({ status: 503, body: {} })
     expect(first.body).toEqual({})
     expect(Number(first.headers.get('retry-after'))).toBeGreaterThan(0)
-    const deadline = Date.now() + 20_000
-    let last = first
-    while (last.status === 503 && Date.now() < deadline) {
-      await delay(250)
-      last = await askAsWorkload(principal, 'finance')
-    }
+    const last = await until(
+      'access',
+      () => askAsWorkload(principal, 'finance'),
+      ({ status }) => status !== 503,
+    )
     expect(last.status).toBe(200)
     const key = randomUUID()
     await writes(String((await askAsWorkload('orders-api', 'payments')).body.access_token), 'orders.created', key)

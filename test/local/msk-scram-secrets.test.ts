@@ -4,6 +4,7 @@ import { createFaults } from '../../local/msk/faults.ts'
 import { createScramSecrets, type ScramSecrets } from '../../local/msk/scram-secrets.ts'
 import type { SecretReader } from '../../local/msk/secret-reader.ts'
 import { type ScramAdmin, ScramAdminError } from '../../shared/clusters/kafka/scram-admin.ts'
+import { until } from '../fixtures/until.ts'
 
 // What a real broker and a real emulator do not do when asked: fail in the middle.
 
@@ -73,31 +74,25 @@ const start = ({ maxUsers = 1_000 } = {}) => {
   return { scramSecrets, users, reports, failing, held, put, holdUpserts }
 }
 
-const until = async (condition: () => boolean): Promise<void> => {
-  const deadline = Date.now() + 5_000
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`not within 5 s: ${condition}`)
-    await delay(10)
-  }
-}
+const untilSo = (isSo: () => boolean) => until(isSo.toString(), isSo)
 
 test('a broker that is down delays users and loses none', async () => {
   const { scramSecrets, users, reports, failing, put } = start()
   failing.kafka = true
   await scramSecrets.associate([put('a')])
-  await until(() => reports.length > 0)
+  await untilSo(() => reports.length > 0)
   expect(users.has('a')).toBe(false)
 
   failing.kafka = false
-  await until(() => users.get('a') === 'p')
+  await untilSo(() => users.get('a') === 'p')
 
   failing.kafka = true
   const before = reports.length
   scramSecrets.disassociate([secretArn('a')])
-  await until(() => reports.length > before)
+  await untilSo(() => reports.length > before)
   expect(users.has('a')).toBe(true)
   failing.kafka = false
-  await until(() => !users.has('a'))
+  await untilSo(() => !users.has('a'))
   expect(users.get('foreign')).toBe('theirs')
 })
 
@@ -105,11 +100,11 @@ test('Secrets Manager that does not answer delays users, and is reported without
   const { scramSecrets, users, reports, failing, put } = start()
   await scramSecrets.associate([put('a', { password: 'top-secret' })])
   failing.secrets = true
-  await until(() => reports.length > 0)
+  await untilSo(() => reports.length > 0)
 
   failing.secrets = false
 
-  await until(() => users.get('a') === 'top-secret')
+  await untilSo(() => users.get('a') === 'top-secret')
   expect(reports.join('\n')).not.toContain('top-secret')
 })
 
@@ -117,14 +112,14 @@ test('a secret that was deleted leaves its user until it is disassociated', asyn
   const { scramSecrets, users, held, put } = start()
   const arn = put('a')
   await scramSecrets.associate([arn])
-  await until(() => users.has('a'))
+  await untilSo(() => users.has('a'))
 
   held.delete(arn)
   await delay(400)
   expect(users.has('a')).toBe(true)
 
   expect(scramSecrets.disassociate([arn])).toEqual([])
-  await until(() => !users.has('a'))
+  await untilSo(() => !users.has('a'))
 })
 
 test('a user that is disassociated while the brokers learn it does not stay behind', async () => {
@@ -132,13 +127,13 @@ test('a user that is disassociated while the brokers learn it does not stay behi
   const upserts = holdUpserts()
   const arn = put('a')
   await scramSecrets.associate([arn])
-  await until(upserts.isHeld)
+  await untilSo(upserts.isHeld)
 
   scramSecrets.disassociate([arn])
   upserts.release()
 
-  await until(() => users.has('a'))
-  await until(() => !users.has('a'))
+  await untilSo(() => users.has('a'))
+  await untilSo(() => !users.has('a'))
 })
 
 test('a user that is associated again while the brokers learn it stays', async () => {
@@ -146,13 +141,13 @@ test('a user that is associated again while the brokers learn it stays', async (
   const upserts = holdUpserts()
   const arn = put('a')
   await scramSecrets.associate([arn])
-  await until(upserts.isHeld)
+  await untilSo(upserts.isHeld)
 
   scramSecrets.disassociate([arn])
   await scramSecrets.associate([arn])
   upserts.release()
 
-  await until(() => users.has('a'))
+  await untilSo(() => users.has('a'))
   await delay(600)
   expect(users.has('a')).toBe(true)
 })
@@ -161,7 +156,7 @@ test('a user that a second secret names stays when the first one goes', async ()
   const { scramSecrets, users, put } = start()
   const [one, two] = [put('one', { username: 'same' }), put('two', { username: 'same' })]
   await scramSecrets.associate([one, two])
-  await until(() => users.has('same'))
+  await untilSo(() => users.has('same'))
   // they take turns, and the brokers have to have learned it from both
   await delay(700)
 
@@ -170,13 +165,13 @@ test('a user that a second secret names stays when the first one goes', async ()
 
   expect(users.has('same')).toBe(true)
   scramSecrets.disassociate([two])
-  await until(() => !users.has('same'))
+  await untilSo(() => !users.has('same'))
 })
 
 test('a new version that names the cluster’s own admin changes nobody', async () => {
   const { scramSecrets, users, put } = start()
   await scramSecrets.associate([put('a')])
-  await until(() => users.has('a'))
+  await untilSo(() => users.has('a'))
 
   put('a', { username: 'admin', password: 'taken over', versionId: '2' })
   await delay(500)
@@ -201,6 +196,6 @@ test('1,000 users, and no more', async () => {
   const refused = await scramSecrets.associate(all)
 
   expect(refused).toMatchObject([{ SecretArn: all[1_000], ErrorCode: 'LimitExceeded' }])
-  await until(() => users.size === 1_001)
+  await untilSo(() => users.size === 1_001)
   expect(users.has('user-1000')).toBe(false)
 })

@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { CommandError } from '../../../cli/command-error.ts'
 import type { ServiceCommand } from '../../../cli/service/arguments.ts'
 import { runService } from '../../../cli/service/run.ts'
@@ -67,18 +66,5 @@ export const runHere = async (
     if (!(error instanceof CommandError)) throw error
     err.push(`${error.message}\n`)
     return ended(error.exitCode)
-  }
-}
-
-/** @throws Error with what was waited for */
-export const until = async (
-  what: string,
-  isSo: () => boolean | Promise<boolean>,
-  timeoutMs = 10_000,
-): Promise<void> => {
-  const deadline = Date.now() + timeoutMs
-  while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)
-    await delay(20)
   }
 }

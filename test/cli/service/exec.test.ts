@@ -11,7 +11,8 @@ import {
   type SimulatedSwitchboard,
   startSimulatedSwitchboard,
 } from '../../../sdk/js/test/simulated-switchboard.ts'
-import { aFolder, startCommand, until } from './a-command.ts'
+import { until } from '../../fixtures/until.ts'
+import { aFolder, startCommand } from './a-command.ts'
 
 // The command as its own process against a Switchboard that is simulated: it answers from a script.
 
