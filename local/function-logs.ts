@@ -25,22 +25,22 @@ const readLogs = async (client: CloudWatchLogsClient): Promise<string> => {
   return parts.join('\n')
 }
 
-/** Writes what the functions said to CloudWatch Logs, which ends with the emulator, into a file. */
+/**
+ * Writes what the functions said to CloudWatch Logs, which ends with the emulator, into a file.
+ * @throws Error when the emulator does not answer
+ */
 export const saveFunctionLogs = async ({ runDirectory, processes }: StackRecord, file: string): Promise<void> => {
   const emulator = processes.find(({ name }) => name === 'emulator')
   if (emulator === undefined || !isRunning(emulator)) return
   const { GATEWAY_PORT, MINISTACK_REGION = '' } = emulator.command.env
-  try {
-    trustAuthority(readFileSync(join(runDirectory, 'ca.pem'), 'utf8'))
-    const client = new CloudWatchLogsClient({
-      region: MINISTACK_REGION,
-      endpoint: `https://127.0.0.1:${GATEWAY_PORT}`,
-      credentials: rootCredentials,
-      maxAttempts: 1,
-      requestHandler: { connectionTimeout: 1000, requestTimeout: 30_000 },
-    })
-    writeFileSync(file, `${await readLogs(client)}\n`, { mode: 0o600 })
-  } catch {
-    // An emulator that hangs, or never came up, must not keep anything from being stopped.
-  }
+  trustAuthority(readFileSync(join(runDirectory, 'ca.pem'), 'utf8'))
+  const client = new CloudWatchLogsClient({
+    region: MINISTACK_REGION,
+    endpoint: `https://127.0.0.1:${GATEWAY_PORT}`,
+    credentials: rootCredentials,
+    // the emulator fails at times while functions write, as its dictionary has changed
+    maxAttempts: 5,
+    requestHandler: { connectionTimeout: 10_000, requestTimeout: 30_000, throwOnRequestTimeout: true },
+  })
+  writeFileSync(file, `${await readLogs(client)}\n`, { mode: 0o600 })
 }

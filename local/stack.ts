@@ -136,7 +136,9 @@ const isOk = async (url: string): Promise<boolean> => {
 /** Stops everything that a state file of this folder names, the last started first, and forgets the stack's secrets. */
 export const takeDown = async (runDirectory: string): Promise<void> => {
   const record = readStackRecord(stateFileOf(runDirectory))
-  if (record !== undefined) await saveFunctionLogs(record, join(runDirectory, logFolder, 'functions.log'))
+  // an emulator that hangs, or never came up, must not keep anything from being stopped
+  if (record !== undefined)
+    await saveFunctionLogs(record, join(runDirectory, logFolder, 'functions.log')).catch(() => {})
   for (const started of record?.processes.toReversed() ?? []) await stopProcess(started)
   removeStackRecord(runDirectory)
   // Logs stay to be read; the next start removes them.
