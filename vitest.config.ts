@@ -14,7 +14,7 @@ const project = (
 export default defineConfig({
   test: {
     // patience for a machine on which two stacks and all tests share two cores; nothing waits so long on one that is calm
-    testTimeout: 120_000,
+    testTimeout: 180_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000, interval: 100 } },
     // the report of a run shows the first line of what failed

@@ -19,4 +19,4 @@ test('the schedule of the stack asks for a sweep once a minute', async () => {
   expect(queueName).toMatch(/\.fifo$/)
   // the first comes a minute after the deploy, and the emulator looks every 10 seconds
   await expect.poll(scheduledMessages, { timeout: 75_000, interval: 1_000 }).toBeGreaterThan(0)
-}, 90_000)
+})

@@ -80,7 +80,7 @@ beforeAll(async () => {
       .split('\n')
       .map((token) => ({ name: 'a workload token', text: token.split('.')[2] ?? '' })),
   ]
-}, 60_000)
+})
 
 describe('everything that was logged', () => {
   test('is there to be searched: decisions, refusals and hundreds of secrets', () => {

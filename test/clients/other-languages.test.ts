@@ -21,7 +21,7 @@ test('the SDK for Python', async () => {
   const tests = join(root, 'sdk/python/test')
   const { stderr } = await run(python, ['-B', '-m', 'unittest', 'discover', '-s', tests])
   expect(stderr).toMatch(/Ran \d\d tests/)
-}, 120_000)
+})
 
 test('the logins of the simulated MSK and Confluent Cloud', async () => {
   const pom = join(root, 'local/java/pom.xml')

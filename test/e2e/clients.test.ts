@@ -51,13 +51,13 @@ beforeAll(async () => {
   window = await openTokenWindow(state, folder)
   ancestor = runAncestorMinute(state, window.bystander)
   ancestor.catch(() => {})
-}, 60_000)
+})
 
 afterAll(async () => {
   await ancestor?.catch(() => {})
   await window?.close()
   rmSync(folder, { recursive: true })
-}, windowMs + 60_000)
+})
 
 const keysOf = (count: number): string[] => {
   const run = randomUUID()
@@ -257,7 +257,7 @@ describe('a minute of two services of the ancestor, one poll a second', () => {
   beforeAll(async () => {
     minute = (await ancestor) ?? expect.unreachable()
     leaseId = minute.consumer.asked[0]?.lease ?? ''
-  }, 180_000)
+  })
 
   test('a service of the ancestor runs for a minute with what `/servicegw` tells it, and nothing is lost', () => {
     const { producer, consumer, topics } = minute
@@ -333,7 +333,7 @@ describe('two minutes with tokens of 30 s, on brokers that want a client to auth
   let seen: Seen
   beforeAll(async () => {
     seen = (await window?.seen) ?? expect.unreachable()
-  }, windowMs + 100_000)
+  })
 
   test('are such on this stack', () => {
     const propertiesFile = state.processes.find(({ name }) => name === 'kafka-payments')?.command.args.at(-1) ?? ''

@@ -221,7 +221,7 @@ beforeAll(async () => {
   made = await setUp(writePolicy(undefined, all))
   await command(['apply', writePolicy(made, all)])
   lease = await open()
-}, 90_000)
+})
 
 afterAll(async () => {
   lease?.close()
@@ -232,7 +232,7 @@ afterAll(async () => {
   await command(['apply', state.policyFile])
   await simulate('propagation', { minMs: 500, maxMs: 2_000 })
   rmSync(folder, { recursive: true })
-}, 120_000)
+})
 
 describe('API keys of Confluent Cloud', () => {
   test('are those of a service account that is set up once', async () => {
@@ -319,7 +319,7 @@ describe('API keys of Confluent Cloud', () => {
     expect(orphans()).not.toEqual([])
     const there = await keysOf(principal)
     expect(orphans().filter((id) => there.includes(id))).toEqual([])
-  }, 120_000)
+  })
 
   test('that somebody deletes are replaced at once', async () => {
     const before = await generations()
@@ -341,7 +341,7 @@ describe('API keys of Confluent Cloud', () => {
     } finally {
       fresh.close()
     }
-  }, 90_000)
+  })
 
   const tools = toolsOf(state)
   const families = [
@@ -383,7 +383,7 @@ describe('API keys of Confluent Cloud', () => {
     expect(checks.map(({ found }) => found).join('\n')).toMatch(/API key `[A-Z0-9]+`, slot [ab]/)
     const file = await ask('exec', '--produce', channel, '--', 'sh', '-c', 'cat "$SWITCHBOARD_PROPERTIES_FILE"')
     expect(file).toMatch(/sasl\.mechanism=PLAIN[\s\S]*PlainLoginModule required username="[A-Z0-9]+"/)
-  }, 60_000)
+  })
 
   test('can be handed out as references, which the SDK reads', async () => {
     await command(['apply', writePolicy(made, all, { credential: 'reference', rotation: {} })])
@@ -402,7 +402,7 @@ describe('API keys of Confluent Cloud', () => {
       },
       { timeout: 30_000, interval: 1_000 },
     )
-  }, 60_000)
+  })
 
   test('go with the rights of their service account when the principal is revoked', async () => {
     const account = made.serviceAccounts[principal] ?? ''
@@ -413,5 +413,5 @@ describe('API keys of Confluent Cloud', () => {
     expect((await aclsOf([account]))[account]).toEqual([])
     await sweepUntil(async () => expect(await keysOf(principal)).toEqual([]))
     await command(['restore', principal, '--cluster', 'confluent'])
-  }, 90_000)
+  })
 })

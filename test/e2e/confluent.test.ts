@@ -139,7 +139,7 @@ beforeAll(async () => {
     token: () => mintWorkloadToken(state, { principal }),
     intent: { produce: [channel] },
   })
-}, 60_000)
+})
 
 afterAll(async () => {
   lease?.close()
@@ -149,7 +149,7 @@ afterAll(async () => {
   await vi.waitFor(async () => expect(await aclsOf(pools)).toEqual(nothing), { timeout: 20_000, interval: 500 })
   await command(['apply', state.policyFile])
   rmSync(folder, { recursive: true })
-}, 60_000)
+})
 
 /** Why a record was not taken, or nothing. */
 const write = async (connection: Connection, to = topic): Promise<string | undefined> => {
@@ -245,7 +245,7 @@ describe('Confluent Cloud', () => {
     expect(await count()).toBe(0)
     await command(['restore', neighbour, '--cluster', 'confluent'])
     await vi.waitFor(async () => expect(await count()).toBe(before), { timeout: 20_000, interval: 500 })
-  }, 60_000)
+  })
 
   test('lets the clients of the SDK go on for longer than their tokens live', async () => {
     const connection = lease.connection()
@@ -268,7 +268,7 @@ describe('Confluent Cloud', () => {
       await other.disconnect()
     }
     expect(sent).toBeGreaterThan(20)
-  }, 60_000)
+  })
 
   const tools = toolsOf(state)
   const families = [

@@ -95,14 +95,14 @@ beforeAll(async () => {
   await applyPolicy()
   writeFileSync(tokenFile, await mintWorkloadToken(state, { principal, expiresInSeconds: 600 }), { mode: 0o600 })
   sdkJar = await buildJavaSdk()
-}, 180_000)
+})
 
 afterAll(async () => {
   for (const each of leases) each.close()
   await acls.close()
   await command('apply', state.policyFile)
   rmSync(folder, { recursive: true, force: true })
-}, 60_000)
+})
 
 /** What the broker was told of sessions whose role sessions have this name. */
 const sessionsOf = (name: string): readonly { readonly arn: string; readonly sessionPolicies: unknown }[] =>
@@ -281,4 +281,4 @@ test('all four clients run for longer than three tokens live, and lose nothing',
   expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([])
   expect(exits).toEqual([0, 0])
   expect(complaints()).not.toMatch(/ERROR|FATAL|LOST|Exception/)
-}, 180_000)
+})

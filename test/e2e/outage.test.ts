@@ -98,7 +98,7 @@ test('a producer sends through renewals and re-authentication without one error'
 
   expect(events.filter(({ type }) => type === 'renewed').length).toBeGreaterThan(0)
   expect(events.filter(({ type }) => type === 'renewal_failed')).toEqual([])
-}, 60_000)
+})
 
 test('clients go on without Switchboard until their token ends, fail after it, and recover when it is back', async () => {
   const run = randomUUID()
@@ -163,4 +163,4 @@ test('clients go on without Switchboard until their token ends, fail after it, a
     for (const client of closing) await client.close()
     lease.close()
   }
-}, 180_000)
+})

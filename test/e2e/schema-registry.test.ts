@@ -168,7 +168,7 @@ beforeAll(async () => {
   }
   made = await setUp(writePolicy(undefined))
   await command(['apply', writePolicy(made)])
-}, 60_000)
+})
 
 afterAll(async () => {
   for (const lease of leases) lease.close()
@@ -178,7 +178,7 @@ afterAll(async () => {
     await secrets.send(new DeleteSecretCommand({ SecretId, ForceDeleteWithoutRecovery: true }))
   await registry?.stop()
   rmSync(folder, { recursive: true })
-}, 60_000)
+})
 
 describe('the registry of a self-managed cluster', () => {
   test('takes what a lease says, from JavaScript and from Python', async () => {
@@ -261,7 +261,7 @@ describe('the registry of Confluent Cloud', () => {
     const record = await serializer.serialize('reports.daily', { id: 'r-1' })
     // the wire format of Confluent: a zero, then the id of the schema
     expect([record.readUInt8(0), record.readUInt32BE(1)]).toEqual([0, id])
-  }, 90_000)
+  })
 
   test('takes a client in Python that has nothing of ours but its object', async () => {
     const intent = { produce: [cloud] }

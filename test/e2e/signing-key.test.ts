@@ -226,4 +226,4 @@ test('a key that somebody else may have is replaced at once, and clients go on w
   const lease = await open({ produce: [created] })
   expect(await kidOf(lease)).toBe(active.kid)
   await lease.close()
-}, 90_000)
+})

@@ -367,7 +367,7 @@ describe('when the stored credential is replaced', () => {
     expect(out + err).not.toContain('password-of')
     expect(foldersLeft()).toEqual([])
     expect(released()).toBe(true)
-  }, 30_000)
+  })
 
   test('it is also started anew when its slot has another password, as after a long outage', async () => {
     switchboard.follow(answering((index) => inSlot('a', index === 0 ? 'first' : 'second')))

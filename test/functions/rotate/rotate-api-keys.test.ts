@@ -159,7 +159,7 @@ describe.each(Object.entries(stories))('%s', (_, story) => {
         await story.after()
         expectNoOrphan()
       }
-  }, 60_000)
+  })
 
   it('comes to the same end with three workers at once', async () => {
     await aWorld(story)
