@@ -5,7 +5,7 @@ import { LocalError } from '../../errors.ts'
 import { mintWorkloadToken } from '../../issuer.ts'
 import type { StackState } from '../../state.ts'
 import { atLeast, type Measure, none, within } from '../outcome.ts'
-import { until } from '../until.ts'
+import { patienceMs, until } from '../until.ts'
 import { principals, reports } from './policy.ts'
 import { openSecondAddress } from './second-address.ts'
 import type { Stage } from './stage.ts'
@@ -29,7 +29,7 @@ export const moveCluster = async (stage: Stage): Promise<readonly Measure[]> => 
     url: state.switchboard.url,
     token: () => mintWorkloadToken(state, { principal: principals.reporter }),
     intent: { produce: [reports] },
-    startTimeoutMs: 90_000,
+    startTimeoutMs: patienceMs,
     signal,
   })
   const brokers = (): readonly string[] =>
@@ -57,7 +57,6 @@ export const moveCluster = async (stage: Stage): Promise<readonly Measure[]> => 
     const startedAt = Date.now()
     await commands.crawl('--source', 'aws')
     await until('the client has the new address', () => brokers().includes(proxy.address), {
-      timeoutMs: 30_000,
       signal,
     })
     const reachedMs = Date.now() - startedAt

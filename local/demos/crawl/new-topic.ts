@@ -23,7 +23,7 @@ const rotateIsDone = ({ state, operator, signal }: Stage): Promise<void> => {
     const { Attributes = {} } = await operator.sqs.send(command)
     return AttributeNames.every((name) => Number(Attributes[name]) === 0)
   }
-  return until('rotate has done what it was asked for', isEmpty, { timeoutMs: 60_000, signal })
+  return until('rotate has done what it was asked for', isEmpty, { signal })
 }
 
 /** Somebody makes a topic on the brokers, and tells nobody. */
@@ -43,7 +43,7 @@ export const findNewTopic = async (stage: Stage): Promise<readonly Measure[]> =>
     const aclBefore = await mayWrite()
     const startedAt = Date.now()
     await commands.crawl('--cluster', 'payments')
-    await until(`an ACL for \`${topic}\``, mayWrite, { timeoutMs: 30_000, signal })
+    await until(`an ACL for \`${topic}\``, mayWrite, { signal })
     const aclAfterMs = Date.now() - startedAt
     const [row] = await commands.catalog(name)
     report(

@@ -39,7 +39,7 @@ export const foreign = {
 } as const satisfies Record<ProviderName, unknown>
 
 /** Of every lease and token; whatever runs for a minute outlives several of them. */
-export const tokenSeconds = 12
+export const tokenSeconds = 20
 
 export type PolicyOptions = {
   /** Without, the clusters stay and nobody gets there. */

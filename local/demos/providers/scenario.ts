@@ -12,7 +12,7 @@ import { createOperator, type Operator } from '../operator.ts'
 import { atLeast, type Measure, none, type Outcome, within } from '../outcome.ts'
 import { placesOf, tryRights } from '../rights.ts'
 import { startSweeps } from '../sweeps.ts'
-import { until } from '../until.ts'
+import { patienceMs, until } from '../until.ts'
 import { usersGone } from '../users-gone.ts'
 import { askWhy } from './explained.ts'
 import {
@@ -40,7 +40,6 @@ const kinds = { kafka: 'jwt', msk: 'msk-iam', confluent: 'jwt' } as const satisf
 const wantedTokens = 3
 /** A client hears of it at its next refresh, after at most 0.6 of its lease, from a worker that looks every 5 s. */
 const reachMs = (0.6 * tokenSeconds + 5) * 1_000 + 3_000
-const patienceMs = 120_000
 /** A minute in a stack of people. */
 const sweepEveryMs = 1_000
 
@@ -66,7 +65,7 @@ const openWhenGranted = async ({ state, report, signal }: ScenarioOptions): Prom
       throw error
     }
   }
-  await until('resolve knows the policy', isOpen, { timeoutMs: 30_000, everyMs: 500, signal })
+  await until('resolve knows the policy', isOpen, { everyMs: 500, signal })
   return lease as Lease
 }
 
@@ -144,14 +143,13 @@ const moveChannel = async (
   await applyProvidersPolicy(state, operator, { granted: true, moved: true, setup })
   const appliedAt = Date.now()
   const isThere = (): boolean => lease.connectionOf(channels.msk).cluster.name === confluent
-  await until('the client hears of it', isThere, { timeoutMs: patienceMs, signal })
+  await until('the client hears of it', isThere, { signal })
   const reachedMs = Date.now() - appliedAt
   report(
     `${channels.msk} is ${lease.connectionOf(channels.msk).topic(channels.msk)} on ${confluent} ${reachedMs} ms later`,
   )
   const before = traffic.writtenOn(confluent)
   await until('both clients are there', () => traffic.readOn(confluent) > before + 100, {
-    timeoutMs: patienceMs,
     signal,
   })
   const onMsk = traffic.writtenOn(msk)
@@ -182,7 +180,7 @@ const leaveProvidersPolicy = async (
   const areGone = async (): Promise<boolean> =>
     [...(await acls.describe(users)).values()].every((found) => found.length === 0)
   try {
-    await until('nobody has ACLs there', areGone, { timeoutMs: 60_000, everyMs: 500, signal })
+    await until('nobody has ACLs there', areGone, { everyMs: 500, signal })
   } finally {
     await acls.close()
   }
@@ -224,7 +222,7 @@ export const providersScenario = async (options: ScenarioOptions): Promise<Outco
     report('it writes to and reads from all of them')
     const refused = await tryForeign(opened, options)
     const haveOutlived = (): boolean => providers.every((provider) => tokensOf(logins, provider) >= wantedTokens)
-    await until('the clients outlive their tokens', haveOutlived, { timeoutMs: patienceMs, signal })
+    await until('the clients outlive their tokens', haveOutlived, { signal })
     report(`each has logged in with ${wantedTokens} tokens`)
     const moved = await moveChannel(options, operator, { lease: opened, traffic: msk, setup })
     const accounts = {

@@ -5,13 +5,13 @@ import { platformatic } from '@switchboard-kafka/client/platformatic'
 import { type Account, createLedger } from '../ledger.ts'
 import { sendSteadily } from '../send-steadily.ts'
 import { until } from '../until.ts'
-import { clusters, principal } from './policy.ts'
+import { clusters, principal, tokenSeconds } from './policy.ts'
 
 const sendEveryMs = 50
 /** Of each topic of the stack. */
 const partitions = 3
 /** Less than what is left of a token whose cluster the lease has no more. */
-const drainMs = 4_000
+const drainMs = 350 * tokenSeconds
 
 /** What happened on one cluster. */
 type OnCluster = {

@@ -119,12 +119,10 @@ export const breakThings = async (
       difference = await compare(state, cluster, operator)
       return difference.orphans.length + difference.missing.length === 0 && (await isCalm(options))
     }
-    await until('everything converges', hasConverged, { timeoutMs: 120_000, everyMs: 250, signal }).catch(
-      (error: unknown) => {
-        signal.throwIfAborted()
-        if (difference.orphans.length + difference.missing.length === 0) throw error
-      },
-    )
+    await until('everything converges', hasConverged, { everyMs: 250, signal }).catch((error: unknown) => {
+      signal.throwIfAborted()
+      if (difference.orphans.length + difference.missing.length === 0) throw error
+    })
     const { answers, refusals } = await stop()
     return {
       killed: killed + 1,

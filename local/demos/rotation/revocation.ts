@@ -18,7 +18,7 @@ export type Revocation = {
   /** From the start of the command until the first refusal. */
   readonly afterCommandMs: number
   readonly limits: RevocationLimits
-  /** Connections that the client made meanwhile: with one it would be no live connection that was refused. */
+  /** Connections that the client made after the message was taken: with one it would be no live connection that was refused. */
   readonly reconnects: number
 }
 
@@ -76,12 +76,12 @@ export const revokeUnderLoad = async (
   const release = lease.hold(lease.connection())
   const producer = new Producer({ ...kafka.producer, retries: 0, idempotent: false, serializers: stringSerializers })
   const topic = kafka.topic(channel)
-  let connections = 0
+  const connectedAt: number[] = []
   let sent = 0
   let refusedAt: number | undefined
   let isStopped = false
   producer.on('client:broker:connect', () => {
-    connections += 1
+    connectedAt.push(Date.now())
   })
   const loop = (async () => {
     // once refused it is over: trying on, it would log in again when its user is gone, and count as one who was refused that
@@ -97,26 +97,25 @@ export const revokeUnderLoad = async (
     await producer.close()
   })()
   try {
-    await until('records of the one who is revoked', () => sent > 20, { timeoutMs: 30_000, signal })
+    await until('records of the one who is revoked', () => sent > 20, { signal })
     const limits = await revocationLimits(() => operator.command('revoked'))
-    const before = connections
     const startedAt = Date.now()
     await operator.command('revoke', principal)
-    await until('a refusal', () => refusedAt !== undefined, { timeoutMs: 30_000, signal })
+    await until('a refusal', () => refusedAt !== undefined, { signal })
     const refused = refusedAt ?? Number.POSITIVE_INFINITY
     let taken: readonly Taken[] = []
     const isLogged = async (): Promise<boolean> => {
       taken = await takenSince(principal, 'payments', startedAt, operator)
       return taken.some(({ work }) => work === 'revoked')
     }
-    await until('a line of rotate about it', isLogged, { timeoutMs: 30_000, signal, everyMs: 250 })
+    await until('a line of rotate about it', isLogged, { signal, everyMs: 250 })
     // what was taken after the refusal did not bring it, and of what was taken before the last one saw who is revoked
-    const cause = Math.max(...taken.map(({ at }) => at).filter((at) => at <= refused))
+    const cause = Math.max(startedAt, ...taken.map(({ at }) => at).filter((at) => at <= refused))
     return {
       afterTakenMs: refused - cause,
       afterCommandMs: refused - startedAt,
       limits,
-      reconnects: connections - before,
+      reconnects: connectedAt.filter((at) => at > cause && at <= refused).length,
     }
   } finally {
     isStopped = true

@@ -66,7 +66,7 @@ const runLoad = async (
   } finally {
     await producer.stop()
   }
-  await until(`all records of ${name} are read`, options.ledger.isAllRead, { timeoutMs: 30_000, signal }).catch(() => {
+  await until(`all records of ${name} are read`, options.ledger.isAllRead, { signal }).catch(() => {
     signal.throwIfAborted()
   })
   const seen = rebuilds()
