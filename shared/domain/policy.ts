@@ -286,11 +286,14 @@ type Topics = { readonly topic?: string | undefined; readonly topics?: unknown }
 const hasOneOfThem = (value: Topics): boolean => (value.topic === undefined) !== (value.topics === undefined)
 const eitherOfThem = { path: ['topic'], error: () => 'either `topic` or `topics`' }
 
-const route = z.strictObject(routeMembers).refine(hasOneOfThem, eitherOfThem)
+const selector = z.strictObject({ labels: someLabels })
+
+/** `selector`: what `cluster` was pinned from; it decides nothing any more. */
+const route = z.strictObject({ ...routeMembers, selector: selector.optional() }).refine(hasOneOfThem, eitherOfThem)
 
 /** As it is written: a cluster may be named by its labels. */
 const writtenRoute = z
-  .strictObject({ ...routeMembers, cluster: z.union([clusterName, z.strictObject({ labels: someLabels })]) })
+  .strictObject({ ...routeMembers, cluster: z.union([clusterName, selector]) })
   .refine(hasOneOfThem, eitherOfThem)
 
 /** Where a crawl looks for clusters, besides those that `clusters` describes itself. */

@@ -61,6 +61,12 @@ describe('every refusal says where it is, what was found and what is allowed', (
       '2:80 clusters.main.color: got the unknown name `color`, allowed: `provider`, `arn`, `iam`, `id`, `environment`, `cloudKey`, `identityProvider`, `workload`, `identityPools`, `serviceAccounts`, `auth`, `bootstrap`, `security`, `listeners`, `ca`, `audience`, `labels`, `admin`, `credential`, `schemaRegistry`, `rotation`, `quarantined`',
     ],
     [
+      'the selector that a cluster was pinned from, which only a stored policy has',
+      'cluster: main, topic',
+      'cluster: main, selector: { labels: { tier: gold } }, topic',
+      '4:60 routes[0].selector: got the unknown name `selector`, allowed: `channel`, `when`, `cluster`, `topic`, `topics`, `shared`, `profiles`',
+    ],
+    [
       'a name that cannot be one',
       'main:',
       'Main:',

@@ -57,6 +57,17 @@ describe('a rollback', () => {
     expect(reported).toContainEqual(expect.stringMatching(/^back to revision 2 of 2026-11-21T/))
   })
 
+  test('puts back a policy with the selectors that its routes were pinned from', async () => {
+    const { deps, inForce } = aStack()
+    const pinned = {
+      ...first,
+      routes: first.routes.map((route) => ({ ...route, selector: { labels: { tier: 'gold' } } })),
+    }
+    for (const policy of [pinned, second]) await applyPolicy(policy, deps)
+    await rollbackPolicy(undefined, deps)
+    expect(await inForce()).toEqual(pinned)
+  })
+
   test('of a rollback puts back what was rolled back', async () => {
     const { deps, inForce } = aStack()
     for (const policy of [first, second]) await applyPolicy(policy, deps)

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { compileDirectory } from '../../shared/domain/directory.ts'
 import { pinClusters } from '../../shared/domain/pin-clusters.ts'
-import type { PolicyFile } from '../../shared/domain/policy.ts'
+import { type PolicyFile, policySchema } from '../../shared/domain/policy.ts'
 import { aCluster, aPolicy } from '../fixtures/policies.ts'
 
 const written = (
@@ -22,9 +23,21 @@ test('labels that one cluster has become its name', () => {
   expect(pins).toEqual([{ path: ['routes', 0, 'cluster'], cluster: 'one' }])
 })
 
+test('what is stored keeps the selector beside the name, and it decides nothing', () => {
+  const { policy } = pinClusters(written(clusters, { labels: { region: 'eu' } }))
+  const named = written(clusters, 'one')
+
+  expect(policySchema.parse(policy)).toEqual({
+    ...named,
+    routes: named.routes.map((route) => ({ ...route, selector: { labels: { region: 'eu' } } })),
+  })
+  expect(compileDirectory(policy, 'sha256:one')).toEqual(compileDirectory(policySchema.parse(named), 'sha256:one'))
+})
+
 test('a name stays what it is, also one that no cluster has', () => {
   const { policy, pins, issues } = pinClusters(written(clusters, 'nowhere'))
   expect([policy.routes[0]?.cluster, pins, issues]).toEqual(['nowhere', [], []])
+  expect(policy.routes[0]).not.toHaveProperty('selector')
 })
 
 test.each([
