@@ -77,6 +77,7 @@ export const createAccountCrawl = (
     // no policy leaves these clusters to the crawl
     publish: async () => ({ outcome: 'unchanged' }),
     topicsAppeared: async () => {},
+    warnOfNewMatches: async () => {},
     queue: { send: async (messages) => void waiting.push(...messages) },
     telemetry: createTelemetry('crawl', () => undefined),
     clock: () => new Date(),

@@ -18,6 +18,7 @@ import { type InventoryStore, type StoredEntry, snapshotAddress } from '../../sh
 import type { PublishFacts } from '../../shared/store/publish-facts.ts'
 import { metricNames, type Telemetry } from '../../shared/telemetry.ts'
 import type { TopicsAppeared } from './topics-appeared.ts'
+import type { WarnOfNewMatches } from './warn-of-new-matches.ts'
 
 /** What is asked for besides the cluster: as the listing called it, and whether listeners may be gone. */
 export type CrawlOptions = { readonly name?: string | undefined; readonly accept?: boolean | undefined }
@@ -36,6 +37,7 @@ export type CrawlClusterDeps = {
   readonly inventory: Pick<InventoryStore, 'read' | 'readSnapshot' | 'write'>
   readonly publish: PublishFacts
   readonly topicsAppeared: TopicsAppeared
+  readonly warnOfNewMatches: WarnOfNewMatches
   readonly telemetry: Telemetry
   readonly clock: () => Date
 }
@@ -55,6 +57,7 @@ export const createCrawlCluster = ({
   inventory,
   publish,
   topicsAppeared,
+  warnOfNewMatches,
   telemetry,
   clock,
 }: CrawlClusterDeps): CrawlCluster => {
@@ -126,6 +129,8 @@ export const createCrawlCluster = ({
     const appeared = changes.flatMap(({ change, kind, name }) => (change === 'added' && kind === 'topic' ? [name] : []))
     // before it is written that they are there: a worker that is killed in between does it again
     if (appeared.length > 0) await topicsAppeared(key, snapshot, appeared)
+    if (before === undefined || clusterChanges.includes('tags'))
+      await warnOfNewMatches(key, snapshot.cluster, before?.cluster)
     const entry = entryAfterLook(last?.entry, snapshot, address, seen.unknown, withheld, now)
     const isSame = before !== undefined && last?.entry.snapshot === address
     if (!(await inventory.write(last, entry, isSame ? undefined : snapshot))) return false

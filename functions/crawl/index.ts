@@ -32,6 +32,7 @@ import { createListClusters } from './list-clusters.ts'
 import { createNoteUses } from './note-uses.ts'
 import { createSources } from './sources.ts'
 import { createTopicsAppeared } from './topics-appeared.ts'
+import { createWarnOfNewMatches } from './warn-of-new-matches.ts'
 
 const env = parseCrawlEnv(process.env)
 const isDevelopment = env.DEVELOPMENT === 'true'
@@ -126,6 +127,7 @@ export const handler = createHandler({
       telemetry,
       clock,
     }),
+    warnOfNewMatches: createWarnOfNewMatches({ inForce, telemetry }),
   }),
   noteUses: createNoteUses({
     ...common,

@@ -6,6 +6,7 @@ import { runJobs } from '../../../functions/crawl/jobs.ts'
 import { createListClusters } from '../../../functions/crawl/list-clusters.ts'
 import { createNoteUses } from '../../../functions/crawl/note-uses.ts'
 import { createTopicsAppeared } from '../../../functions/crawl/topics-appeared.ts'
+import { createWarnOfNewMatches } from '../../../functions/crawl/warn-of-new-matches.ts'
 import type { FoundCluster } from '../../../shared/domain/inventory.ts'
 import type { ClusterSource, Listed, Part } from '../../../shared/inventory/cluster-source.ts'
 import type { CrawlMessage } from '../../../shared/store/crawl-queue.ts'
@@ -105,6 +106,7 @@ export const aCrawl = ({
         telemetry,
         clock: () => now,
       }),
+      warnOfNewMatches: createWarnOfNewMatches({ inForce: createInForce(directories), telemetry }),
     }),
   }
   const record = (message: unknown): SQSRecord =>
