@@ -1,12 +1,9 @@
-import type { Directory } from '../shared/domain/directory.ts'
 import type { Failing, InventoryEntry, SourceEntry } from '../shared/domain/inventory.ts'
-import { policyNameOf, policyNameOfKey } from '../shared/domain/known-cluster.ts'
-import { policySource } from '../shared/domain/policy.ts'
 import { sideBySide } from '../shared/inventory/side-by-side.ts'
 import type { InventoryStore } from '../shared/store/inventory-store.ts'
 import { duration } from './duration.ts'
 import { type InForce, readInForce } from './in-force.ts'
-import { readSnapshotOf } from './read-snapshots.ts'
+import { readPolicyName } from './read-snapshots.ts'
 import type { Stack } from './stack.ts'
 import { renderTable } from './table.ts'
 
@@ -21,13 +18,6 @@ export type ClustersDeps = Pick<Stack, 'directories'> & {
 
 const snapshotsAtATime = 4
 
-/** A cluster that the policy describes by its addresses may be one of a control plane, and only its facts say so. */
-const needsAddresses = ({ clusters }: Directory, { source, counts, vanishedAt }: InventoryEntry): boolean =>
-  source !== policySource &&
-  vanishedAt === undefined &&
-  (counts?.listeners ?? 0) > 0 &&
-  [...clusters.values()].some(({ provider }) => provider === 'kafka')
-
 /** All clusters that a crawl found, by source and id. */
 export const findClusters = async ({ directories, inventory }: ClustersDeps): Promise<ClustersReport> => {
   const { directory }: InForce = await readInForce(directories)
@@ -35,10 +25,7 @@ export const findClusters = async ({ directories, inventory }: ClustersDeps): Pr
   for await (const { entry } of inventory.list()) entries.push(entry)
   const clusters = await sideBySide(entries, snapshotsAtATime, async (entry): Promise<ClusterReport> => {
     const { snapshot: _, ...told } = entry
-    const name = policyNameOfKey(directory, entry)
-    if (name !== undefined || !needsAddresses(directory, entry)) return { ...told, policyName: name }
-    const snapshot = await readSnapshotOf(inventory, entry)
-    return { ...told, policyName: snapshot && policyNameOf(directory, entry, snapshot.cluster) }
+    return { ...told, policyName: await readPolicyName(inventory, directory, entry) }
   })
   return { clusters, sources: await inventory.listSources() }
 }

@@ -1,10 +1,12 @@
 import type { InventoryEntry, SourceEntry, Withheld } from '../shared/domain/inventory.ts'
 import { policyNameOfKey } from '../shared/domain/known-cluster.ts'
+import { type NewMatch, newMatchLine } from '../shared/domain/new-matches.ts'
 import { policySource } from '../shared/domain/policy.ts'
 import type { CrawlMessage, CrawlQueue } from '../shared/store/crawl-queue.ts'
 import type { InventoryStore, StoredEntry } from '../shared/store/inventory-store.ts'
 import { CommandError } from './command-error.ts'
 import { type InForce, readInForce } from './in-force.ts'
+import { findNewMatches } from './new-matches.ts'
 import type { Stack } from './stack.ts'
 import { renderTable } from './table.ts'
 
@@ -18,7 +20,7 @@ export type CrawlRequest = {
 }
 
 export type CrawlDeps = Pick<Stack, 'directories'> & {
-  readonly inventory: Pick<InventoryStore, 'list' | 'listSources'>
+  readonly inventory: Pick<InventoryStore, 'list' | 'listSources' | 'read' | 'readSnapshot'>
   readonly crawlQueue: Pick<CrawlQueue, 'send'>
   readonly report: (line: string) => void
   readonly clock: () => Date
@@ -61,6 +63,8 @@ export type CrawlReport = {
   readonly sources: readonly SourceReport[]
   readonly failed: readonly FailedLook[]
   readonly withheld: readonly WithheldCluster[]
+  /** Of selectors, by all that is known now. */
+  readonly newMatches: readonly NewMatch[]
 }
 
 /** How the inventory was before anything was asked for. */
@@ -256,6 +260,7 @@ export const crawlClusters = async (request: CrawlRequest, deps: CrawlDeps): Pro
         sources: look.sources.map((each) => ({ ...each, seconds: doneAfter.get(each.source) })),
         failed: look.failed,
         withheld: look.withheld,
+        newMatches: await findNewMatches(inForce.policy, inForce.directory, inventory),
       }
     if (now - told >= progressMs) {
       told = now
@@ -267,8 +272,14 @@ export const crawlClusters = async (request: CrawlRequest, deps: CrawlDeps): Pro
 
 const outcomeNames = ['new', 'changed', 'unchanged', 'failed', 'vanished'] as const satisfies readonly LookOutcome[]
 
-/** One line a source and one for all of them, then what failed. */
-export const renderCrawl = ({ sources, failed, withheld, seconds: took }: CrawlReport): readonly string[] => {
+/** One line a source and one for all of them, then what failed and what somebody should look at. */
+export const renderCrawl = ({
+  sources,
+  failed,
+  withheld,
+  newMatches,
+  seconds: took,
+}: CrawlReport): readonly string[] => {
   const rowOf = (name: string, of: readonly SourceReport[], time: number | undefined): readonly string[] => [
     name,
     String(sum(of.map(({ clusters }) => clusters))),
@@ -294,6 +305,7 @@ export const renderCrawl = ({ sources, failed, withheld, seconds: took }: CrawlR
       ({ source, id, name, listeners, since }) =>
         `${source}: ${name ?? id} is without ${listeners.join(', ')} since ${since.toISOString()}, and clients are not told; if that is meant: switchboard crawl --cluster ${id} --accept-drop`,
     ),
+    ...newMatches.map((match) => `warning: ${newMatchLine(match)}`),
   ]
 }
 

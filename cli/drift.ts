@@ -1,10 +1,12 @@
 import { type Drift, driftOfCluster, mergeDrift } from '../shared/domain/drift.ts'
 import type { InventoryEntry } from '../shared/domain/inventory.ts'
 import { policyNameOfKey } from '../shared/domain/known-cluster.ts'
+import { type NewMatch, newMatchLine } from '../shared/domain/new-matches.ts'
 import { sideBySide } from '../shared/inventory/side-by-side.ts'
 import type { InventoryStore } from '../shared/store/inventory-store.ts'
 import { CommandError } from './command-error.ts'
 import { readInForce } from './in-force.ts'
+import { findNewMatches } from './new-matches.ts'
 import { readSnapshotOf } from './read-snapshots.ts'
 import type { Stack } from './stack.ts'
 import { renderTable } from './table.ts'
@@ -12,6 +14,9 @@ import { renderTable } from './table.ts'
 export type DriftDeps = Pick<Stack, 'directories' | 'access' | 'credentials'> & {
   readonly inventory: Pick<InventoryStore, 'list' | 'read' | 'readSnapshot'>
 }
+
+/** `newMatches`: of selectors, by tags. The policy is kept all the same, so that they are no difference. */
+export type DriftReport = Drift & { readonly newMatches: readonly NewMatch[] }
 
 const clustersAtATime = 4
 
@@ -31,8 +36,8 @@ export const findDrift = async (
   only: string | undefined,
   { directories, inventory, access, credentials }: DriftDeps,
   now: Date,
-): Promise<Drift> => {
-  const { pointer, directory } = await readInForce(directories)
+): Promise<DriftReport> => {
+  const { pointer, policy, directory } = await readInForce(directories)
   if (only !== undefined && !directory.clusters.has(only)) {
     const names = [...directory.clusters.keys()].map((name) => `\`${name}\``)
     throw new CommandError(`there is no cluster \`${only}\`; the policy has ${names.join(', ') || 'none'}`, 2)
@@ -57,13 +62,16 @@ export const findDrift = async (
     }
     return driftOfCluster(cluster, state, { directory, denied: pointer.denied, now })
   })
-  return mergeDrift(drifts)
+  const newMatches = (await findNewMatches(policy, directory, inventory)).filter(
+    ({ cluster, match }) => only === undefined || cluster === only || match === only,
+  )
+  return { ...mergeDrift(drifts), newMatches }
 }
 
 const count = (list: readonly unknown[], what: string): string =>
   `${list.length} ${what}${list.length === 1 ? '' : 's'}`
 
-export const renderDrift = ({ differences, untold }: Drift): readonly string[] => [
+export const renderDrift = ({ differences, untold, newMatches }: DriftReport): readonly string[] => [
   ...(differences.length === 0
     ? []
     : renderTable(
@@ -73,6 +81,8 @@ export const renderDrift = ({ differences, untold }: Drift): readonly string[] =
   ...(untold.length === 0 ? [] : [...(differences.length === 0 ? [] : ['']), 'cannot be told']),
   ...untold.map(({ cluster, what, why }) => `  ${cluster}: ${what}: ${why}`),
   ...(differences.length + untold.length === 0 ? ['no drift'] : []),
+  ...(newMatches.length === 0 ? [] : ['', 'selectors that match another cluster by now']),
+  ...newMatches.map((match) => `  ${newMatchLine(match)}`),
 ]
 
 /**

@@ -1,13 +1,22 @@
 import { readFile } from 'node:fs/promises'
+import { newMatchText } from '../shared/domain/new-matches.ts'
 import type { Policy } from '../shared/domain/policy.ts'
 import { checkPolicyForIssuer } from '../shared/domain/policy-checks.ts'
 import { warnAboutPolicy } from '../shared/domain/policy-warnings.ts'
+import type { InventoryStore } from '../shared/store/inventory-store.ts'
 import { CommandError } from './command-error.ts'
+import { findNewMatches } from './new-matches.ts'
 import { type FileIssue, parsePolicyFile } from './policy-file.ts'
 
 export type ReadPolicyDeps = {
   readonly now: Date
   readonly complain: (line: string) => void
+}
+
+/** Of the stack, what a policy is read against. */
+export type OpenedStack = {
+  readonly issuerUrl: string
+  readonly inventory: Pick<InventoryStore, 'list' | 'read' | 'readSnapshot'>
 }
 
 const maximumShown = 100
@@ -17,7 +26,7 @@ const maximumShown = 100
  * warning is told with its line and column.
  * @throws CommandError when there is a problem
  */
-export const readPolicy = async <Opened extends { readonly issuerUrl: string }>(
+export const readPolicy = async <Opened extends OpenedStack>(
   file: string,
   openStack: () => Promise<Opened>,
   { now, complain }: ReadPolicyDeps,
@@ -42,6 +51,11 @@ export const readPolicy = async <Opened extends { readonly issuerUrl: string }>(
   if (issues.length > 0) throw refuse(parsed.locate(issues))
   const pinned = parsed.pins.map(({ path, cluster }) => ({ path, detail: `the cluster is \`${cluster}\`` }))
   tell(parsed.locate(pinned), 'pinned: ')
-  tell(parsed.locate(warnAboutPolicy(parsed.directory, now)), 'warning: ')
+  const matches = await findNewMatches(parsed.policy, parsed.directory, stack.inventory)
+  const warnings = [
+    ...warnAboutPolicy(parsed.directory, now),
+    ...matches.map((match) => ({ path: ['routes', match.route, 'cluster'], detail: newMatchText(match) })),
+  ]
+  tell(parsed.locate(warnings), 'warning: ')
   return { policy: parsed.policy, stack }
 }

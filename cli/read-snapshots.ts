@@ -1,6 +1,6 @@
 import type { Directory } from '../shared/domain/directory.ts'
 import type { InventoryEntry, Snapshot } from '../shared/domain/inventory.ts'
-import { policyNameOf } from '../shared/domain/known-cluster.ts'
+import { policyNameOf, policyNameOfKey } from '../shared/domain/known-cluster.ts'
 import { policySource } from '../shared/domain/policy.ts'
 import { DamagedDocumentError } from '../shared/store/documents.ts'
 import type { InventoryStore } from '../shared/store/inventory-store.ts'
@@ -29,6 +29,25 @@ export const readSnapshotOf = async (
     if (!(error instanceof DamagedDocumentError) || now === undefined || now === entry.snapshot) throw error
     return inventory.readSnapshot(now)
   }
+}
+
+/** A cluster that the policy describes by its addresses may be one of a control plane, and only its facts say so. */
+const needsAddresses = ({ clusters }: Directory, { source, counts, vanishedAt }: InventoryEntry): boolean =>
+  source !== policySource &&
+  vanishedAt === undefined &&
+  (counts?.listeners ?? 0) > 0 &&
+  [...clusters.values()].some(({ provider }) => provider === 'kafka')
+
+/** What a policy calls a cluster of the inventory. Its facts are read only where its id does not say it. */
+export const readPolicyName = async (
+  inventory: Pick<InventoryStore, 'read' | 'readSnapshot'>,
+  directory: Directory,
+  entry: InventoryEntry,
+): Promise<string | undefined> => {
+  const name = policyNameOfKey(directory, entry)
+  if (name !== undefined || !needsAddresses(directory, entry)) return name
+  const snapshot = await readSnapshotOf(inventory, entry)
+  return snapshot && policyNameOf(directory, entry, snapshot.cluster)
 }
 
 /** Snapshots that are read ahead of the one that is looked at. */

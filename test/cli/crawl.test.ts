@@ -4,17 +4,20 @@ import { type CrawlRequest, crawlClusters, crawlError, renderCrawl } from '../..
 import type { Policy } from '../../shared/domain/policy.ts'
 import { type ClusterSource, SourceError } from '../../shared/inventory/cluster-source.ts'
 import { createMemoryDirectoryStore } from '../../shared/store/memory.ts'
-import { aPolicy, now } from '../fixtures/policies.ts'
+import { aCluster, aPolicy, now } from '../fixtures/policies.ts'
 import { aCrawl, aSource, someParts } from '../functions/crawl/a-crawl.ts'
 
 const regions: Policy['crawl'] = { prod: { provider: 'msk', regions: ['eu-west-1'] } }
 const everything: CrawlRequest = { cluster: undefined, acceptDrop: false }
 
 /** The command over a crawl function that works while the command waits; `works: false`: nobody does. */
-const aCommand = async (sources: Record<string, ClusterSource>, { works = true, crawl: given = regions } = {}) => {
+const aCommand = async (
+  sources: Record<string, ClusterSource>,
+  { works = true, crawl: given = regions, policy: rest = {} as Partial<Policy> } = {},
+) => {
   const crawl = aCrawl({ sources })
   const directories = createMemoryDirectoryStore()
-  const policy = await directories.writePolicy(aPolicy(given === undefined ? {} : { crawl: given }))
+  const policy = await directories.writePolicy(aPolicy({ ...rest, ...(given === undefined ? {} : { crawl: given }) }))
   await directories.swapPointer(0, { policy, facts: undefined, next: undefined, denied: [] }, now)
   const lines: string[] = []
   let time = now.getTime()
@@ -131,6 +134,27 @@ describe('switchboard crawl', () => {
     expect(crawled.seconds).toBe(12)
     expect(crawlError(crawled)?.message).toContain('`kafka`, `prod` cannot be told')
     expect(crawlError(crawled)?.message).toContain('the crawl goes on')
+  })
+
+  test('warns of selectors that match another cluster by what was found, and does not fail for them', async () => {
+    const id = 'lkc-abc123'
+    const source = aSource()
+    source.listed = [{ kind: 'cluster', ref: { id, name: 'two' } }]
+    source.clusters.set(id, someParts('two'))
+    const confluent = aCluster({ provider: 'confluent', id })
+    const [route] = aPolicy().routes
+    const policy = aPolicy({
+      clusters: { main: aCluster(), two: confluent },
+      routes: route === undefined ? [] : [{ ...route, selector: { labels: { env: 'prod' } } }],
+    })
+    const command = await aCommand({ kafka: aSource(), prod: source }, { policy })
+
+    const crawled = await command.run()
+
+    expect(renderCrawl(crawled).at(-1)).toBe(
+      'warning: routes[0].cluster: `env=prod` matches `two` by its tags; the route stays on `main`',
+    )
+    expect(crawlError(crawled)).toBeUndefined()
   })
 
   test('counts every source and all of them together', async () => {

@@ -65,6 +65,23 @@ describe('switchboard drift', () => {
     expect(driftError(drift)).toMatchObject({ exitCode: 3 })
   })
 
+  test('shows selectors that match another cluster by its tags, which is no drift', async () => {
+    const selector = { labels: { env: 'prod' } }
+    const world = await anInventoryWorld({ ...policy, routes: policy.routes.map((route) => ({ ...route, selector })) })
+    await world.found(ofMain(['orders']))
+    await world.found(ofPayments)
+
+    const drift = await findDrift(undefined, world, now)
+
+    expect(renderDrift(drift)).toEqual([
+      'no drift',
+      '',
+      'selectors that match another cluster by now',
+      '  routes[0].cluster: `env=prod` matches `payments` by its tags; the route stays on `main`',
+    ])
+    expect(driftError(drift)).toBeUndefined()
+  })
+
   test('is about one cluster when one is named, and names them all when there is none so', async () => {
     const world = await anInventoryWorld(policy)
     await world.found(ofMain([]))
@@ -83,6 +100,6 @@ describe('switchboard drift', () => {
     }
     await world.found(ofPayments)
 
-    expect(await findDrift(undefined, world, now)).toEqual({ differences: [], untold: [] })
+    expect(await findDrift(undefined, world, now)).toEqual({ differences: [], untold: [], newMatches: [] })
   })
 })

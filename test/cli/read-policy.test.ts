@@ -4,6 +4,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { CommandError } from '../../cli/command-error.ts'
 import { readPolicy } from '../../cli/read-policy.ts'
+import type { Snapshot } from '../../shared/domain/inventory.ts'
+import { createMemoryInventoryStore } from '../../shared/store/memory.ts'
+import { aFoundCluster, anEntry, aSnapshot } from '../fixtures/inventories.ts'
 import { now } from '../fixtures/policies.ts'
 
 const policy = (issuer: string, more = ''): string => `identities:
@@ -15,7 +18,9 @@ routes:
   - { channel: "kafka://acme/**", cluster: main, topic: "{path}" }
 ${more}`
 
-const read = async (text: string) => {
+const read = async (text: string, ...found: readonly Snapshot[]) => {
+  const inventory = createMemoryInventoryStore()
+  for (const snapshot of found) await inventory.write(undefined, anEntry(snapshot), snapshot)
   const folder = mkdtempSync(join(tmpdir(), 'policy-'))
   const file = join(folder, 'policy.yaml')
   writeFileSync(file, text)
@@ -25,7 +30,7 @@ const read = async (text: string) => {
     file,
     async () => {
       opened += 1
-      return { issuerUrl: 'https://switchboard.acme.com' }
+      return { issuerUrl: 'https://switchboard.acme.com', inventory }
     },
     { now, complain: (line) => void told.push(line.replace(file, 'policy.yaml')) },
   ).catch((error: unknown) => error)
@@ -72,6 +77,23 @@ test('what a selector means is told where it stands, and the policy names the cl
   expect(told).toEqual(['policy.yaml:7:44 pinned: routes[0].cluster: the cluster is `main`'])
 })
 
+test('a selector whose labels are the tags of another cluster is a warning where it stands, and stays what it was pinned to', async () => {
+  const id = 'lkc-abc123'
+  const two = `  two: { provider: confluent, id: ${id}, auth: [jwt], identityProvider: { id: op-1 } }\n`
+  const { outcome, told } = await read(
+    policy('https://login.acme.com')
+      .replace('auth: [jwt]', 'auth: [jwt], labels: { tier: gold }')
+      .replace('grants:', `${two}grants:`)
+      .replace('cluster: main', 'cluster: { labels: { tier: gold } }'),
+    aSnapshot({ source: 'acme', id, cluster: aFoundCluster({ provider: 'confluent', tags: { tier: 'gold' } }) }),
+  )
+  expect(outcome).toMatchObject({ policy: { routes: [{ cluster: 'main', selector: { labels: { tier: 'gold' } } }] } })
+  expect(told).toEqual([
+    'policy.yaml:8:44 pinned: routes[0].cluster: the cluster is `main`',
+    'policy.yaml:8:44 warning: routes[0].cluster: `tier=gold` matches `two` by its tags; the route stays on `main`',
+  ])
+})
+
 test('a selector that is no cluster is refused where it stands', async () => {
   const { told, opened } = await read(
     policy('https://login.acme.com').replace('cluster: main', 'cluster: { labels: { tier: gold } }'),
@@ -82,6 +104,6 @@ test('a selector that is no cluster is refused where it stands', async () => {
 
 test('a file that is not there is named', async () => {
   await expect(
-    readPolicy('no-such.yaml', async () => ({ issuerUrl: '' }), { now, complain: () => undefined }),
+    readPolicy('no-such.yaml', () => expect.unreachable(), { now, complain: () => undefined }),
   ).rejects.toThrow('cannot read `no-such.yaml`; name a policy file')
 })
