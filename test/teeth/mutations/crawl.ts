@@ -109,6 +109,56 @@ export const crawlMutations: readonly Mutation[] = [
     tests: crawlTests,
   },
   {
+    name: 'a crawl warns of a selector at every change of tags',
+    edits: [
+      {
+        file: 'functions/crawl/warn-of-new-matches.ts',
+        find: '.filter(({ route }) => !known.has(route))',
+        replace: '.filter(({ route }) => known.size >= 0 || route >= 0)',
+      },
+    ],
+    tests: crawlTests,
+  },
+  {
+    name: 'a selector that matches another cluster is warned of after that was written down',
+    edits: [
+      {
+        file: 'functions/crawl/crawl-cluster.ts',
+        find: "    if (before === undefined || clusterChanges.includes('tags'))\n      await warnOfNewMatches(key, snapshot.cluster, before?.cluster)\n",
+        replace: '',
+      },
+      {
+        file: 'functions/crawl/crawl-cluster.ts',
+        find: '    telemetry.count(metricNames.clusterCrawled)\n',
+        replace:
+          "    if (before === undefined || clusterChanges.includes('tags'))\n      await warnOfNewMatches(key, snapshot.cluster, before?.cluster)\n    telemetry.count(metricNames.clusterCrawled)\n",
+      },
+    ],
+    tests: crawlTests,
+  },
+  {
+    name: 'labels of an earlier policy are taken for tags',
+    edits: [
+      {
+        file: 'cli/new-matches.ts',
+        find: '      entry.source !== policySource &&\n',
+        replace: '      policySource.length > 0 &&\n',
+      },
+    ],
+    tests: ['test/cli'],
+  },
+  {
+    name: 'a stored policy forgets the selectors that its routes were pinned from',
+    edits: [
+      {
+        file: 'shared/domain/pin-clusters.ts',
+        find: ", cluster: only ?? '', selector: cluster }",
+        replace: ", cluster: only ?? '' }",
+      },
+    ],
+    tests: ['test/domain', 'test/cli'],
+  },
+  {
     name: 'an apply sends clients to a cluster that nobody has found',
     edits: [
       {
