@@ -1,3 +1,5 @@
+import { SwitchboardError } from '@switchboard-kafka/client'
+
 /** Where a record is: the same place twice is one record that was read twice. */
 export type Place = { readonly partition: number; readonly offset: bigint }
 
@@ -35,6 +37,7 @@ export const createLedger = () => {
   const acknowledged = new Set<number>()
   const places = new Map<number, Set<string>>()
   const errors: string[] = []
+  const fail = (error: unknown): void => void errors.push(describe(error))
   const lost = (): readonly number[] => [...acknowledged].filter((number) => !places.has(number))
   return {
     next: (): number => sent++,
@@ -49,7 +52,11 @@ export const createLedger = () => {
     hold: (count: number): void => {
       uncommitted = Math.max(uncommitted, count)
     },
-    fail: (error: unknown): void => void errors.push(describe(error)),
+    fail,
+    /** Of `keepClient`. A client that hangs in its close is used by nothing any more; what it should have flushed or committed is counted elsewhere. */
+    failToReplace: (error: unknown): void => {
+      if (!(error instanceof SwitchboardError && error.code === 'close_timeout')) fail(error)
+    },
     acknowledgedCount: (): number => acknowledged.size,
     isAllRead: (): boolean => lost().length === 0,
     account: (): Account => ({

@@ -1,3 +1,4 @@
+import { SwitchboardError } from '@switchboard-kafka/client'
 import { describe, expect, test } from 'vitest'
 import { createLedger } from '../../local/demos/ledger.ts'
 import { atLeast, none, renderLine, renderTable, within, wrongIn } from '../../local/demos/outcome.ts'
@@ -40,6 +41,14 @@ describe('the ledger of numbered records', () => {
     ledger.read(1, at(7))
     ledger.read(1, at(1, 2))
     expect(ledger.account()).toMatchObject({ readAgain: 1, duplicates: 2 })
+  })
+
+  test('takes a client that hangs in its close for no error of the application, and whatever else it says for one', () => {
+    const ledger = createLedger()
+    ledger.failToReplace(new SwitchboardError('close_timeout', 'not closed'))
+    ledger.failToReplace(new SwitchboardError('credential_ended', 'over'))
+    ledger.failToReplace(new Error('no broker'))
+    expect(ledger.account().errors).toEqual(['over', 'no broker'])
   })
 
   test('says what the broker said, however deep the client has wrapped it', () => {

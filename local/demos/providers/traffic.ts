@@ -88,7 +88,7 @@ export const startTraffic = async (
       await client.close()
       place.writers -= 1
     },
-    onError: ledger.fail,
+    onError: ledger.failToReplace,
   })
 
   const openConsumer = async (connection: Connection) => {
@@ -120,7 +120,7 @@ export const startTraffic = async (
       await stream.close()
       await client.close()
     },
-    onError: ledger.fail,
+    onError: ledger.failToReplace,
   })
 
   const stopSending = sendSteadily(ledger, sendEveryMs, (number) =>

@@ -38,7 +38,7 @@ export const startKafkajsConsumer = async (options: LoadOptions): Promise<Load> 
       return consumer
     },
     close: (consumer) => consumer.disconnect(),
-    onError: ledger.fail,
+    onError: ledger.failToReplace,
   })
   return {
     rebuilds: () => made - 1,
@@ -63,7 +63,7 @@ export const startKafkajsProducer = async (options: LoadOptions): Promise<Load> 
       return { producer, send: { ...settings.send, topic: settings.topic(channel) } }
     },
     close: ({ producer }) => producer.disconnect(),
-    onError: ledger.fail,
+    onError: ledger.failToReplace,
   })
   const stop = sendSteadily(ledger, sendEveryMs, (number) =>
     kept.use(({ producer, send }) =>

@@ -20,7 +20,7 @@ export const startProducer = async (options: LoadOptions): Promise<Load> => {
       return new Producer({ ...platformatic(connection).producer, serializers: stringSerializers })
     },
     close: (producer) => producer.close(),
-    onError: ledger.fail,
+    onError: ledger.failToReplace,
   })
   const stop = sendSteadily(ledger, sendEveryMs, (number) =>
     kept.use((producer) => producer.send({ messages: [{ topic, key: String(number), value: String(number) }] })),
@@ -82,7 +82,7 @@ export const startConsumer = async (options: LoadOptions): Promise<Load> => {
       return openConsumer(connection, channel, { ledger })
     },
     close: (consumer) => consumer.close(),
-    onError: ledger.fail,
+    onError: ledger.failToReplace,
   })
   return {
     rebuilds: () => made - 1,

@@ -14,6 +14,8 @@ export type SwitchboardErrorCode =
   | 'secret_unavailable'
   /** The Kafka credential is over and no new one could be had yet; `cause` is the last reason. */
   | 'credential_ended'
+  /** A Kafka client that was to be replaced took too long to close. */
+  | 'close_timeout'
   /** The lease was closed, so nothing renews its credential. */
   | 'lease_closed'
   /** The lease has no such cluster, or several and none was named. */

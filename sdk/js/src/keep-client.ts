@@ -1,6 +1,9 @@
 import { type Clock, systemClock } from './clock.ts'
+import { SwitchboardError } from './errors.ts'
 import type { Connection, Lease } from './lease.ts'
 import { backoffMs } from './lib/backoff.ts'
+
+const defaultCloseTimeoutMs = 30_000
 
 export type KeepClientOptions<Client> = {
   /**
@@ -17,6 +20,12 @@ export type KeepClientOptions<Client> = {
   readonly open: (connection: Connection) => Client | Promise<Client>
   /** Ends a client that is not used any more: a producer sends what it has, a consumer commits. */
   readonly close: (client: Client) => void | Promise<void>
+  /**
+   * How long a client may take to close. One that takes longer counts as closed, so that its credential can be taken back:
+   * `onError` is told a {@link SwitchboardError} `close_timeout`.
+   * @default 30 seconds
+   */
+  readonly closeTimeoutMs?: number
   /**
    * Told when a client could not be made or closed; making one is tried again.
    * @default - a warning of the process
@@ -75,6 +84,7 @@ export const keepClient = async <Client>(
     channel,
     open,
     close,
+    closeTimeoutMs = defaultCloseTimeoutMs,
     onError = warn,
     clock = systemClock,
     random = Math.random,
@@ -102,10 +112,19 @@ export const keepClient = async <Client>(
     }
   }
 
+  const closeInTime = (client: Client): Promise<void> => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const cancel = clock.schedule(closeTimeoutMs, () =>
+      reject(new SwitchboardError('close_timeout', `a Kafka client was not closed within ${closeTimeoutMs} ms`)),
+    )
+    Promise.resolve(client).then(close).then(resolve, reject)
+    return promise.finally(cancel)
+  }
+
   const end = async ({ client, release, uses }: Held): Promise<void> => {
     try {
       await Promise.allSettled(uses)
-      await close(client)
+      await closeInTime(client)
     } catch (error) {
       onError(error)
     } finally {

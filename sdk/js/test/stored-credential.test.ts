@@ -342,11 +342,13 @@ describe('a kept client', () => {
   type Fake = { readonly slot: string; isOpen: boolean }
   let log: string[]
   let failing: number
+  let closing: Promise<void> | undefined
 
   const slotOf = ({ credential }: Connection): string => (credential.kind === 'scram' ? credential.slot : 'none')
   const keep = (errors: unknown[] = []) => {
     log = []
     failing = 0
+    closing = undefined
     return keepClient<Fake>(lease, {
       open: async (connection) => {
         if (failing-- > 0) throw new Error('no broker')
@@ -355,8 +357,10 @@ describe('a kept client', () => {
       },
       close: async (client) => {
         log.push(`close ${client.slot}`)
+        await closing
         client.isOpen = false
       },
+      closeTimeoutMs: 100,
       onError: (error) => errors.push(error),
       clock,
       random: () => 0.5,
@@ -391,6 +395,26 @@ describe('a kept client', () => {
     expect(await using).toBe(true)
     await until(() => log.includes('close a'), 'the end of the one before')
     await expect(kept.use(() => Promise.reject(new Error('no broker')))).rejects.toThrow('no broker')
+    await kept.close()
+  })
+
+  test('that does not come back from its close counts as closed after a while, and Switchboard is told', async () => {
+    const errors: unknown[] = []
+    const kept = await keep(errors)
+    closing = new Promise(() => {})
+    await rotate('b')
+    await until(() => log.includes('close a'), 'the end of the one before')
+    clock.advance(99)
+    expect(errors).toEqual([])
+    clock.advance(1)
+    await until(() => errors.length === 1, 'the end of patience')
+    expect(errors).toEqual([
+      expect.objectContaining({ code: 'close_timeout', message: expect.stringContaining('100 ms') }),
+    ])
+    clock.next()
+    await until(() => bodies().at(-1) !== undefined, 'the word that it moved')
+    expect(bodies().at(-1)).toEqual({ payments: 'b' })
+    closing = undefined
     await kept.close()
   })
 

@@ -51,6 +51,11 @@ export const sdkMutations: readonly Mutation[] = [
     tests: ['sdk/js/test'],
   },
   {
+    name: 'a client that does not come back from its close keeps its slot for ever',
+    edits: [{ file: 'sdk/js/src/keep-client.ts', find: 'await closeInTime(client)', replace: 'await close(client)' }],
+    tests: ['sdk/js/test'],
+  },
+  {
     name: 'a client that is kept for a channel is where the channel went first',
     edits: [
       {
