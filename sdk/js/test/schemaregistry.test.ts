@@ -30,11 +30,12 @@ const withToken = (token: string, lifeSeconds = 600) =>
       credential: { kind: 'jwt', token, expiresAt: later(lifeSeconds) },
     },
   })
-const withPassword = (password: string) =>
+const withPassword = (password: string, username = 'orders-api') =>
   anAnswer(clock.now(), {
-    schemaRegistry: { url: `${registry.url}/`, credential: { kind: 'basic', username: 'orders-api', password } },
+    schemaRegistry: { url: `${registry.url}/`, credential: { kind: 'basic', username, password } },
   })
-const basic = (password: string): string => `Basic ${Buffer.from(`orders-api:${password}`).toString('base64')}`
+const basic = (password: string, username = 'orders-api'): string =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 
 const open = async (): Promise<Lease> => {
   lease = await openLease({
@@ -126,6 +127,16 @@ describe('a schema registry that takes a password', () => {
     expect(await client.getAllSubjects()).toEqual(['orders.created-value'])
     registry.take(basic('third'))
     await expect(client.getAllSubjects()).rejects.toThrow(RestError)
+  })
+
+  test('is told the user of now with it, as an API key changes with its secret', async () => {
+    switchboard.follow(() => withPassword('first', 'KEY1'))
+    const client = SchemaRegistryClient.newClient({ ...schemaRegistry((await open()).connection()), maxRetries: 0 })
+    switchboard.follow(() => withPassword('second', 'KEY2'))
+    clock.next()
+    await until(() => lease?.connection().schemaRegistry?.password() === 'second', 'the second key')
+    registry.take(basic('second', 'KEY2'))
+    expect(await client.getAllSubjects()).toEqual(['orders.created-value'])
   })
 })
 

@@ -29,14 +29,22 @@ export type HeldRegistry = HeldToken & { readonly registry: () => AnswerRegistry
 const createRegistry = (cluster: string, answered: AnswerRegistry, held: HeldRegistry): SchemaRegistry => {
   const { url, logicalCluster, identityPoolId } = answered
   const current = (): AnswerRegistry['credential'] => held.registry()?.credential ?? answered.credential
+  const { credential: first } = answered
   return Object.freeze({
     url,
     logicalCluster,
     identityPoolId,
     credential:
-      answered.credential.kind === 'basic'
-        ? Object.freeze({ kind: 'basic' as const, username: answered.credential.username })
-        : shownToken('jwt' as const, answered.credential.expiresAt, held.expiresAt),
+      first.kind === 'basic'
+        ? Object.freeze({
+            kind: 'basic' as const,
+            // another password may be another user's: an API key changes with its secret
+            get username() {
+              const now = current()
+              return now.kind === 'basic' ? now.username : first.username
+            },
+          })
+        : shownToken('jwt' as const, first.expiresAt, held.expiresAt),
     token: () => {
       if (current().kind === 'jwt') return held.token()
       throw unsupported(cluster, 'a schema registry with a password', 'a call of `password`')
