@@ -10,13 +10,14 @@ export type ApiKey = {
   readonly description: string
   /** `sa-...` */
   readonly owner: string
+  /** `lkc-...` or `lsrc-...` */
   readonly resource: { readonly id: string; readonly environment: string }
-  /** Milliseconds: brokers know it from then on, and not after. */
+  /** Milliseconds: brokers and registries know it from then on, and not after. */
   readonly worksFrom: number
   readonly worksUntil?: number
 }
 
-/** How long a change takes to reach the brokers: anything between the two. */
+/** How long a change takes to reach brokers and registries: anything between the two. */
 export type Propagation = { readonly minMs: number; readonly maxMs: number }
 
 /** `quota`: the owner has as many as it may. */
@@ -26,20 +27,25 @@ export type ApiKeys = {
   readonly accounts: () => readonly ServiceAccount[]
   /** Undefined: one of this name is there. */
   readonly addAccount: (account: Omit<ServiceAccount, 'id'>) => ServiceAccount | undefined
-  /** Keys that one account may have. */
+  /** Keys of clusters that one account may have. */
   readonly limit: () => number
   readonly setLimit: (limit: number) => void
   readonly setPropagation: (propagation: Propagation) => void
   readonly keys: () => readonly ApiKey[]
+  /** Who it is that shows this login for the resource now: the owner of the key; undefined: nobody. */
+  readonly ownerOf: (login: { readonly id: string; readonly secret: string }, resource: string) => string | undefined
   readonly addKey: (key: Pick<ApiKey, 'displayName' | 'description' | 'owner' | 'resource'>) => Made
   /** False: there is none. */
   readonly removeKey: (id: string) => boolean
 }
 
+const isOfCluster = ({ resource }: Pick<ApiKey, 'resource'>): boolean => resource.id.startsWith('lkc-')
+
 const newKeyId = (): string => randomBytes(10).toString('hex').slice(0, 16).toUpperCase()
 
 /**
- * Service accounts and their API keys: a key's secret is told once, and brokers hear of keys late.
+ * Service accounts and their API keys, each of one cluster or one schema registry: a key's secret is told once, and those hear of
+ * keys late.
  * @param file where brokers read the keys. @default - there are no brokers
  */
 export const createApiKeys = (
@@ -51,7 +57,7 @@ export const createApiKeys = (
 ): ApiKeys => {
   const accounts = new Map<string, ServiceAccount>()
   const keys = new Map<string, ApiKey>()
-  /** Brokers still know them. */
+  /** Brokers and registries still know them. */
   let leaving: readonly ApiKey[] = []
   let propagation = first
   let limit = 10
@@ -64,10 +70,12 @@ export const createApiKeys = (
   const save = (): void => {
     leaving = leaving.filter(({ worksUntil = 0 }) => worksUntil > now())
     if (file === undefined) return
-    const text = [...keys.values(), ...leaving].map(({ id, secret, owner, worksFrom, worksUntil }) => ({
-      ...{ key: id, secret, owner, worksFrom },
-      ...(worksUntil === undefined ? {} : { worksUntil }),
-    }))
+    const text = [...keys.values(), ...leaving]
+      .filter(isOfCluster)
+      .map(({ id, secret, owner, worksFrom, worksUntil }) => ({
+        ...{ key: id, secret, owner, worksFrom },
+        ...(worksUntil === undefined ? {} : { worksUntil }),
+      }))
     // a broker must never read half of it
     writeFileSync(`${file}.new`, JSON.stringify(text), { mode: 0o600 })
     renameSync(`${file}.new`, file)
@@ -90,9 +98,19 @@ export const createApiKeys = (
       propagation = next
     },
     keys: () => [...keys.values()],
+    ownerOf: ({ id, secret }, resource) =>
+      [...keys.values(), ...leaving].find(
+        (key) =>
+          key.id === id &&
+          key.secret === secret &&
+          key.resource.id === resource &&
+          key.worksFrom <= now() &&
+          now() < (key.worksUntil ?? Number.POSITIVE_INFINITY),
+      )?.owner,
     addKey: (key) => {
       if (!accounts.has(key.owner)) return 'no owner'
-      if ([...keys.values()].filter(({ owner }) => owner === key.owner).length >= limit) return 'quota'
+      const ofOwner = [...keys.values()].filter(({ owner }) => owner === key.owner)
+      if (isOfCluster(key) && ofOwner.filter(isOfCluster).length >= limit) return 'quota'
       const made = { ...key, id: newKeyId(), secret: randomBytes(48).toString('base64'), worksFrom: arrivesAt() }
       keys.set(made.id, made)
       save()

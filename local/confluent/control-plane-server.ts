@@ -6,6 +6,7 @@ import { startSchemaRegistry } from '../schema-registry/registry.ts'
 import { createApiKeys } from './api-keys.ts'
 import { startConfluentControlPlane } from './control-plane.ts'
 import { createIdentities } from './identity.ts'
+import { admitKeys } from './key-admission.ts'
 import { admitPools } from './pool-admission.ts'
 import { type ConfluentProcessOptions, confluentIds, registrySubjects } from './process.ts'
 import { createRealKafka } from './real-kafka.ts'
@@ -27,9 +28,12 @@ const kafka = createRealKafka(() =>
 
 const identities = createIdentities(poolsFile)
 const roleBindings = createRoleBindings()
+const apiKeys = createApiKeys(keysFile, { propagation: { minMs: 500, maxMs: 2_000 } })
+const admission = { identities, roleBindings, apiKeys, registry: confluentIds.registry }
+const [byToken, byKey] = [admitPools(admission), admitKeys(admission)]
 const registry = await startSchemaRegistry({
   key: keys.registry,
-  admit: admitPools({ identities, roleBindings, registry: confluentIds.registry }),
+  admit: (headers, action) => (headers.authorization?.startsWith('Basic ') ? byKey : byToken)(headers, action),
   subjects: registrySubjects,
   port: registryPort,
 })
@@ -59,6 +63,6 @@ await startConfluentControlPlane({
   kafkaKeyOf: (id) => (id === confluentIds.kafka ? keys.kafka : undefined),
   identities,
   roleBindings,
-  apiKeys: createApiKeys(keysFile, { propagation: { minMs: 500, maxMs: 2_000 } }),
+  apiKeys,
   port,
 })

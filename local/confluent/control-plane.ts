@@ -210,6 +210,8 @@ const accountOf = ({ id, displayName, description }: ServiceAccount) => ({
   description,
 })
 
+const groupOf = (resource: string): string => (resource.startsWith('lsrc-') ? 'srcm/v3' : 'cmk/v2')
+
 /** Its secret is in the answer to who makes it, and in no other. */
 const keyOf = ({ id, displayName, description, owner, resource }: ApiKey, secret?: string) => ({
   api_version: 'iam/v2',
@@ -222,9 +224,9 @@ const keyOf = ({ id, displayName, description, owner, resource }: ApiKey, secret
     description,
     owner: { ...referenceTo('iam/v2/service-accounts', owner), api_version: 'iam/v2', kind: 'ServiceAccount' },
     resource: {
-      ...referenceTo('cmk/v2/clusters', resource.id),
+      ...referenceTo(`${groupOf(resource.id)}/clusters`, resource.id),
       environment: resource.environment,
-      api_version: 'cmk/v2',
+      api_version: groupOf(resource.id),
       kind: 'Cluster',
     },
   },
@@ -512,7 +514,9 @@ export const startConfluentControlPlane = async ({
         const spec = objectIn(body, 'spec')
         const resource = { id: textIn(objectIn(spec, 'resource'), 'id'), environment: '' }
         resource.environment = textIn(objectIn(spec, 'resource'), 'environment')
-        if (clusterById.get(resource.id)?.environment.id !== resource.environment) return missing
+        const environment = environmentById.get(resource.environment)
+        const isThere = environment?.clusters.some(({ id: its }) => its === resource.id)
+        if (!isThere && environment?.registry?.id !== resource.id) return missing
         const made = apiKeys.addKey({
           displayName: textIn(spec, 'display_name'),
           description: textIn(spec, 'description'),

@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose'
 import type { Admit } from '../schema-registry/registry.ts'
 import type { Identities, IdentityProvider } from './identity.ts'
-import type { RoleBindings } from './role-bindings.ts'
+import { mayUseSubjects, type RoleBindings } from './role-bindings.ts'
 
 export type PoolAdmissionOptions = {
   readonly identities: Pick<Identities, 'providers' | 'pools'>
@@ -9,9 +9,6 @@ export type PoolAdmissionOptions = {
   /** `lsrc-...` */
   readonly registry: string
 }
-
-/** Whoever may write may not read for that alone. */
-const roleFor = { read: 'DeveloperRead', write: 'DeveloperWrite' } as const
 
 const termPattern = /^claims\.([A-Za-z_]+) *== *"([^"\\]*)"$/
 
@@ -43,16 +40,6 @@ export const admitPools = ({ identities, roleBindings, registry }: PoolAdmission
     }
   }
 
-  const hasRole = (pool: string, role: string): boolean =>
-    roleBindings
-      .list()
-      .some(
-        (each) =>
-          each.principal === `User:${pool}` &&
-          each.role === role &&
-          each.crnPattern.endsWith(`/schema-registry=${registry}/subject=*`),
-      )
-
   return async (headers, action) => {
     const [, token] = /^Bearer (\S+)$/.exec(headers.authorization ?? '') ?? []
     if (token === undefined || headers['target-sr-cluster'] !== registry) return 'unknown'
@@ -64,7 +51,7 @@ export const admitPools = ({ identities, roleBindings, registry }: PoolAdmission
         .pools(provider.id)
         .filter(({ id, filter }) => wanted.includes(id) && takes(filter, claims))
       if (pools.length === 0) return 'unknown'
-      return pools.some(({ id }) => hasRole(id, roleFor[action])) ? 'admitted' : 'forbidden'
+      return pools.some(({ id }) => mayUseSubjects(roleBindings, registry, id, action)) ? 'admitted' : 'forbidden'
     }
     return 'unknown'
   }
