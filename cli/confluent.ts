@@ -78,25 +78,29 @@ const setUpTokens = async (
   return { identityProvider: provider.id, identityPools: byPrincipal(principals, pools) }
 }
 
-/** What pools may do at the schema registry of the cluster: Confluent asks for a role there besides the token. */
+/**
+ * What pools or service accounts may do at the schema registry of the cluster: Confluent asks for a role there besides the
+ * token or the API key.
+ */
 const setUpRegistry = async (
   api: ManagementApi,
   { cluster, directory }: SetupParts,
-  identityPools: Readonly<Record<string, string>>,
+  { identityPools, serviceAccounts }: Pick<ConfluentSetup, 'identityPools' | 'serviceAccounts'>,
   { now, report }: ConfluentDeps,
 ): Promise<void> => {
   const { schemaRegistry: registry } = cluster
-  if (registry?.kind !== 'jwt') return
-  const wanted = Object.entries(identityPools).map(([principal, pool]) => ({
-    pool,
+  if (registry === undefined || registry.kind === 'basic') return
+  const users = registry.kind === 'jwt' ? identityPools : serviceAccounts
+  const wanted = Object.entries(users).map(([principal, user]) => ({
+    user,
     roles: registryRoles(directory, cluster.name, principal, now),
   }))
   const place = { id: registry.id, environment: cluster.environment }
-  for (const { pool, role, outcome } of await ensureRegistryRoles(api, place, wanted))
+  for (const { user, role, outcome } of await ensureRegistryRoles(api, place, wanted))
     report(
       outcome === 'left'
-        ? `role ${role} of ${pool} at ${registry.id}: no grant gives it; take it away in Confluent Cloud when no lease needs it`
-        : `role ${role} of ${pool} at ${registry.id}: ${outcome}`,
+        ? `role ${role} of ${user} at ${registry.id}: no grant gives it; take it away in Confluent Cloud when no lease needs it`
+        : `role ${role} of ${user} at ${registry.id}: ${outcome}`,
     )
 }
 
@@ -121,7 +125,8 @@ type SetupParts = {
 
 /**
  * Makes what a policy needs to name for each principal that a grant names and leads to the cluster: with `jwt` an identity
- * provider that trusts this stack's tokens and a pool, with `api-key` a service account. Repeating it changes nothing.
+ * provider that trusts this stack's tokens and a pool, with `api-key` a service account, and their roles at a schema registry.
+ * Repeating it changes nothing.
  * @throws CommandError
  */
 export const setUpConfluent = async (
@@ -136,8 +141,8 @@ export const setUpConfluent = async (
   const api = createManagementApi({ fetch, url, key, wait: delay })
   try {
     const tokens = cluster.auth.includes('jwt') ? await setUpTokens(api, parts, deps) : { identityPools: {} }
-    await setUpRegistry(api, parts, tokens.identityPools, deps)
     const serviceAccounts = cluster.auth.includes('api-key') ? await setUpApiKeys(api, parts, deps) : {}
+    await setUpRegistry(api, parts, { ...tokens, serviceAccounts }, deps)
     return { cluster: cluster.name, ...tokens, serviceAccounts }
   } catch (error) {
     if (error instanceof ConfluentError)

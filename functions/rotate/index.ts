@@ -8,13 +8,19 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { createConfluentBackend } from '../../shared/clusters/confluent/api-key-backend.ts'
 import { createManagementApi } from '../../shared/clusters/confluent/management-api.ts'
 import { type ConfluentSlotKeys, createConfluentSlotKeys } from '../../shared/clusters/confluent/slot-keys.ts'
+import { tryRegistryKey } from '../../shared/clusters/confluent/try-registry-key.ts'
 import type { CredentialBackend } from '../../shared/clusters/credential-backend.ts'
 import { createAclAdmin } from '../../shared/clusters/kafka/acl-admin.ts'
 import { createQuotaAdmin } from '../../shared/clusters/kafka/quota-admin.ts'
 import { createKafkaScramBackend } from '../../shared/clusters/kafka/scram-backend.ts'
 import { tryLogins } from '../../shared/clusters/kafka/try-logins.ts'
 import { createMskScramBackend } from '../../shared/clusters/msk/scram-backend.ts'
-import type { AdminCredential, Cluster, ConfluentCluster } from '../../shared/domain/cluster.ts'
+import {
+  type AdminCredential,
+  type Cluster,
+  type ConfluentCluster,
+  registryOfKeys,
+} from '../../shared/domain/cluster.ts'
 import { slotOfUser } from '../../shared/domain/principal.ts'
 import { secretWritesPerSecond } from '../../shared/domain/provider-clock.ts'
 import { parseSigningKeyTimes } from '../../shared/domain/signing-key.ts'
@@ -94,9 +100,15 @@ const openConfluent = async ({ name, cloudSecret }: ConfluentCluster) => {
   return createManagementApi({ fetch, url: env.CONFLUENT_URL, key, wait: delay, mostTries: 1 })
 }
 
-const slotKeysOf = (cluster: ConfluentCluster): ConfluentSlotKeys => {
+const slotKeysOf = (
+  cluster: ConfluentCluster,
+): { readonly ofCluster: ConfluentSlotKeys; readonly ofRegistry: ConfluentSlotKeys } => {
   let api: ReturnType<typeof openConfluent> | undefined
-  return createConfluentSlotKeys(cluster, env.STACK_NAME, () => (api ??= openConfluent(cluster)))
+  const open = () => (api ??= openConfluent(cluster))
+  return {
+    ofCluster: createConfluentSlotKeys(cluster, 'cluster', env.STACK_NAME, open),
+    ofRegistry: createConfluentSlotKeys(cluster, 'registry', env.STACK_NAME, open),
+  }
 }
 
 const secretsOf = (cluster: Cluster): SlotSecretStore => {
@@ -106,7 +118,10 @@ const secretsOf = (cluster: Cluster): SlotSecretStore => {
     case 'msk':
       return mskSecrets
     case 'confluent':
-      return createConfluentSlotSecrets(secrets, env.STACK_NAME, env.SLOT_SECRETS_KEY_ARN, slotKeysOf(cluster))
+      return createConfluentSlotSecrets(secrets, env.STACK_NAME, env.SLOT_SECRETS_KEY_ARN, {
+        ...slotKeysOf(cluster),
+        hasRegistry: registryOfKeys(cluster) !== undefined,
+      })
   }
 }
 
@@ -127,12 +142,16 @@ const openBackend = async (cluster: Cluster, prefix: string): Promise<Credential
         secretArnOf: async ({ principal, slot }) => (await mskSecrets.locate(cluster.name, principal, slot))?.arn,
         verify: (users) => tryLogins(cluster, users, 'SCRAM-SHA-512'),
       })
-    case 'confluent':
+    case 'confluent': {
+      const { ofCluster, ofRegistry } = slotKeysOf(cluster)
       return createConfluentBackend({
-        keys: slotKeysOf(cluster),
+        keys: ofCluster,
+        registryKeys: ofRegistry,
         slotOf,
         verify: (users) => tryLogins(cluster, users, 'PLAIN'),
+        tryRegistry: (login) => tryRegistryKey(registryOfKeys(cluster)?.url ?? '', login, fetch),
       })
+    }
   }
 }
 

@@ -302,7 +302,8 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
       if (known !== undefined) return known
       const found = await secrets.recover(clusterName, principal, work.slot, user)
       if (found?.generation !== credential.slots[work.slot].generation) return undefined
-      return { name: user, username: found.username, password: found.password }
+      const { username, password, registry } = found
+      return { name: user, username, password, registry }
     }
 
     /** The passwords to tell the cluster; what has none has a result already. */
@@ -339,8 +340,8 @@ export const createRotateCredentials = (deps: RotateCredentialsDeps): RotateCred
         results,
         pace,
         async ({ credential, user, work }) => {
-          const { username, password } = await secrets.ensure(credential, work.slot, user)
-          const made = { name: user, username, password }
+          const { username, password, registry } = await secrets.ensure(credential, work.slot, user)
+          const made = { name: user, username, password, registry }
           passwords.set(user, made)
           return made
         },

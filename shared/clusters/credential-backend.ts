@@ -1,4 +1,5 @@
 import type { FailureReason } from '../domain/failure-reason.ts'
+import type { RegistryLogin } from '../domain/registry-login.ts'
 
 /**
  * Whom a cluster lets in by what is stored; every call takes many, each has an outcome of its own, and can be repeated. A
@@ -17,7 +18,13 @@ export type CredentialBackend = {
 }
 
 /** `username`: what it logs in with, which is its name but for an API key. */
-export type BackendUser = { readonly name: string; readonly username: string; readonly password: string }
+export type BackendUser = {
+  readonly name: string
+  readonly username: string
+  readonly password: string
+  /** What it logs in with at the schema registry of the cluster, where it has that too. */
+  readonly registry?: RegistryLogin | undefined
+}
 
 /** `taken`: there is such a user. */
 export type Name = 'free' | 'taken'

@@ -28,7 +28,7 @@ export type Listener = {
 export type RotationOverrides = Partial<RotationPolicy> & { readonly clock?: Partial<ProviderClock> | undefined }
 
 /** Where the schemas of a cluster's records are, and how a registry lets a principal in that a grant lets there. */
-export type SchemaRegistry = PoolRegistry | UserRegistry
+export type SchemaRegistry = PoolRegistry | KeyRegistry | UserRegistry
 
 type AnyRegistry = {
   readonly url: string
@@ -39,8 +39,16 @@ type AnyRegistry = {
 /** Of Confluent Cloud: it takes our token for the cluster, as the identity pool of the principal. `id`: `lsrc-...` */
 type PoolRegistry = AnyRegistry & { readonly kind: 'jwt'; readonly id: string }
 
+/** Of Confluent Cloud: it takes API keys of its own, of which each slot of a stored credential has one. `id`: `lsrc-...` */
+type KeyRegistry = AnyRegistry & { readonly kind: 'api-key'; readonly id: string }
+
 /** It takes HTTP Basic, with user and password in a secret whose name may have `{principal}`. */
 type UserRegistry = AnyRegistry & { readonly kind: 'basic'; readonly secret: string }
+
+/** The registry that each slot of a stored credential of the cluster has an API key of; undefined: none takes any. */
+export const registryOfKeys = ({
+  schemaRegistry: registry,
+}: Pick<Cluster, 'schemaRegistry'>): KeyRegistry | undefined => (registry?.kind === 'api-key' ? registry : undefined)
 
 /** The secret that a registry lets a principal in by. */
 export const registrySecretOf = (secret: string, principal: string): string =>

@@ -104,9 +104,13 @@ const clustersOfConfluent = ({ clusters }: Policy): readonly PolicyIssue[] =>
     ]
   })
 
-/** Tokens of ours reach a registry through the identity pools of Confluent Cloud, and no other that we know. */
+/**
+ * A registry is known by its id where our tokens reach it through an identity pool, or by API keys where those are all that
+ * the cluster takes: who gets no key on the cluster gets none of its registry.
+ */
 const registriesOfConfluent = ({ clusters }: Policy): readonly PolicyIssue[] =>
-  Object.entries(clusters).flatMap(([name, { provider, auth, schemaRegistry }]): readonly PolicyIssue[] => {
+  Object.entries(clusters).flatMap(([name, cluster]): readonly PolicyIssue[] => {
+    const { provider, auth, credential, schemaRegistry } = cluster
     if (schemaRegistry?.id === undefined) return []
     const path = ['clusters', name, 'schemaRegistry', 'id']
     if (provider !== 'confluent')
@@ -117,10 +121,18 @@ const registriesOfConfluent = ({ clusters }: Policy): readonly PolicyIssue[] =>
         },
       ]
     if (auth.includes('jwt')) return []
+    if (!auth.every((kind) => kind === 'api-key'))
+      return [
+        {
+          path,
+          detail: `\`auth\` of the cluster ${quoted(name)} is ${auth.map(quoted).join(', ')}, so that some would have neither a token nor an API key for the registry; allowed: \`secret\`, and \`id\` beside \`jwt\`, or \`api-key\` alone`,
+        },
+      ]
+    if (credential !== 'reference') return []
     return [
       {
         path,
-        detail: `\`auth\` of the cluster ${quoted(name)} is ${auth.map(quoted).join(', ')}, and nobody has an identity pool there; allowed: \`secret\`, and \`id\` beside \`jwt\``,
+        detail: `\`credential\` of the cluster ${quoted(name)} is \`reference\`, and API keys of a registry are handed out as they are alone; allowed: \`secret\`, and \`id\` beside \`credential: value\``,
       },
     ]
   })

@@ -6,3 +6,10 @@ import type { SlotPlace } from './slot-place.ts'
  */
 export const confluentSecretName = (stack: string, { cluster, principal, slot }: SlotPlace): string =>
   `switchboard/${stack}/credentials/${cluster}/${principal}/slot-${slot}`
+
+/**
+ * Where the slot's API key of the schema registry is. It does not begin like the other: whoever may read `slot-a-*`, as the ARN
+ * of a secret ends, is not to read this.
+ */
+export const registryKeySecretName = (stack: string, { cluster, principal, slot }: SlotPlace): string =>
+  `switchboard/${stack}/credentials/${cluster}/${principal}/registry-${slot}`

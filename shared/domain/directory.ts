@@ -121,11 +121,12 @@ const compileRotation = ({ rotation }: Policy['clusters'][string]): RotationOver
   }
 }
 
-const compileRegistry = ({ schemaRegistry }: Policy['clusters'][string]): SchemaRegistry | undefined => {
+const compileRegistry = ({ auth, schemaRegistry }: Policy['clusters'][string]): SchemaRegistry | undefined => {
   if (schemaRegistry === undefined) return undefined
   const { url, id, secret, crawl } = schemaRegistry
   const common = { url: url.replace(/\/+$/, ''), crawlSecret: crawl?.secret }
-  return id === undefined ? { ...common, kind: 'basic', secret: secret ?? '' } : { ...common, kind: 'jwt', id }
+  if (id === undefined) return { ...common, kind: 'basic', secret: secret ?? '' }
+  return { ...common, kind: auth.includes('jwt') ? 'jwt' : 'api-key', id }
 }
 
 const indexGrants = (grants: readonly Grant[]): GrantIndex => {

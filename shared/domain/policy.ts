@@ -121,7 +121,7 @@ const schemaRegistry = z
     url: z
       .url({ protocol: /^https?$/ })
       .refine(isPlainUrl, { error: () => 'a URL without user, password, query and fragment' }),
-    /** Of a registry of Confluent Cloud, which takes the tokens of the cluster's identity pools. */
+    /** Of a registry of Confluent Cloud: it takes the tokens of the cluster's identity pools, or API keys where those are all that the cluster takes. */
     id: z
       .string()
       .regex(/^lsrc-[a-z0-9]{1,60}$/, { error: () => 'the id of a schema registry, such as `lsrc-abc123`' })

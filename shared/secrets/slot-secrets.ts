@@ -13,11 +13,18 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod'
 import { CredentialError } from '../domain/credential-error.ts'
+import type { RegistryLogin } from '../domain/registry-login.ts'
 import { type Credential, type SlotName, slotNames } from '../domain/rotation.ts'
 import { parseSecretJson } from './secret-json.ts'
 
 /** What a client logs in with. */
-export type SlotSecret = { readonly generation: number; readonly username: string; readonly password: string }
+export type SlotSecret = {
+  readonly generation: number
+  readonly username: string
+  readonly password: string
+  /** At the schema registry of the cluster, where slots have a login there too; for who makes them. */
+  readonly registry?: RegistryLogin | undefined
+}
 
 export type SlotSecrets = Readonly<Partial<Record<SlotName, SlotSecret>>>
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createManagementApi } from '../../shared/clusters/confluent/management-api.ts'
 import { ensureServiceAccounts, serviceAccountName } from '../../shared/clusters/confluent/service-accounts.ts'
+import { tryRegistryKey } from '../../shared/clusters/confluent/try-registry-key.ts'
 import { type SimulatedApiKeys, startApiKeys } from '../fixtures/simulated-api-keys.ts'
 
 let cloud: SimulatedApiKeys
@@ -134,6 +135,116 @@ describe('the API key of a slot', () => {
     const outcomes = await cloud.backend().revoke([user])
     expect(JSON.stringify([...outcomes], (_, value) => (value instanceof Error ? String(value) : value))).not.toContain(
       password,
+    )
+  })
+})
+
+describe('the API key of a slot at the schema registry', () => {
+  const makePair = async (place = a, name = user) => {
+    const { apiKey, apiSecret } = await cloud.slotKeys('prod', 'registry').make(place, name)
+    return { ...(await make(place, name)), registry: { username: apiKey, password: apiSecret } }
+  }
+
+  it('is the same account’s, and says where its own secret is', async () => {
+    const { username, registry } = await makePair()
+    expect(cloud.apiKeys.keys().find(({ id }) => id === registry.username)).toMatchObject({
+      displayName: user,
+      description: 'switchboard/prod/credentials/main/billing/registry-a',
+      owner: cloud.accounts.billing,
+      resource: { id: 'lsrc-1', environment: 'env-1' },
+    })
+    expect(await cloud.slotKeys().made(a, user)).toEqual([username])
+    expect(await cloud.slotKeys('prod', 'registry').made(a, user)).toEqual([registry.username])
+  })
+
+  it('is seen to be there, and is lost when somebody deletes it, whatever becomes of the other', async () => {
+    const pair = await makePair()
+    expect(await cloud.backend().create([pair])).toEqual(only('done', user))
+    expect(await cloud.backend().verify([pair])).toEqual(only('works', user))
+    cloud.apiKeys.removeKey(pair.registry.username)
+    expect(await cloud.backend().create([pair])).toEqual(only('lost', user))
+    expect(await cloud.backend().verify([pair])).toEqual(only('refused', user))
+  })
+
+  it('that is there and does not work keeps nobody from the cluster for longer than a new one may take', async () => {
+    const pair = await makePair()
+    const wrong = { ...pair, registry: { ...pair.registry, password: 'of another' } }
+    expect(await cloud.backend().verify([wrong])).toEqual(only('unreachable', user))
+  })
+
+  it('makes up for nothing that the cluster refuses', async () => {
+    const pair = await makePair()
+    expect(await cloud.backend().verify([{ ...pair, password: 'wrong' }])).toEqual(only('refused', user))
+  })
+
+  it('is taken away with the other, of whichever registry it is, and nobody else’s is', async () => {
+    await makePair()
+    const others = ['b', 'a'].map((slot) => {
+      const made = cloud.apiKeys.addKey({
+        displayName: user,
+        description: `switchboard/${slot === 'b' ? 'prod' : 'other'}/credentials/main/billing/registry-${slot}`,
+        owner: cloud.accounts.billing ?? '',
+        resource: { id: 'lsrc-1', environment: 'env-1' },
+      })
+      if (typeof made === 'string') throw new Error(made)
+      return made.id
+    })
+    cloud.apiKeys.addKey({
+      displayName: user,
+      description: 'switchboard/prod/credentials/main/billing/registry-a',
+      owner: cloud.accounts.billing ?? '',
+      resource: { id: 'lsrc-0', environment: 'env-1' },
+    })
+    expect(await cloud.backend().revoke([user])).toEqual(only('done', user))
+    expect(ids()).toEqual(others)
+  })
+
+  it('is none of the keys of clusters that Confluent counts', async () => {
+    cloud.apiKeys.setLimit(1)
+    await makePair()
+    expect((await cloud.backend().look(['sb.billing@b'])).get('sb.billing@b')).toMatchObject({
+      error: expect.objectContaining({ message: expect.stringContaining('has 1 API keys of 1') }),
+    })
+  })
+})
+
+describe('a login at a schema registry', () => {
+  const answers = async (status: number) => {
+    const sent: (string | undefined)[] = []
+    const outcome = await tryRegistryKey(
+      'https://psrc-1.acme.com',
+      { username: 'KEY', password: 'secret' },
+      async (input, init) => {
+        sent.push(String(input), new Headers(init?.headers).get('authorization') ?? undefined, init?.redirect)
+        return new Response(null, { status })
+      },
+    )
+    return { outcome, sent }
+  }
+
+  it('is that of a client, and follows nobody elsewhere', async () => {
+    expect((await answers(200)).sent).toEqual([
+      'https://psrc-1.acme.com/subjects?limit=1',
+      `Basic ${Buffer.from('KEY:secret').toString('base64')}`,
+      'error',
+    ])
+  })
+
+  it.each([
+    [200, 'works'],
+    // whoever has no role there yet is known all the same
+    [403, 'works'],
+    [401, 'refused'],
+    [404, 'unreachable'],
+    [503, 'unreachable'],
+  ])('that is answered with %i %s', async (status, outcome) => {
+    expect((await answers(status)).outcome).toBe(outcome)
+  })
+
+  it('that nobody answers is not held against the key', async () => {
+    const fails: typeof fetch = () => Promise.reject(new TypeError('fetch failed'))
+    expect(await tryRegistryKey('https://x.acme.com', { username: 'KEY', password: 'secret' }, fails)).toBe(
+      'unreachable',
     )
   })
 })

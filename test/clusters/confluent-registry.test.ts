@@ -3,8 +3,10 @@ import type { AddressInfo } from 'node:net'
 import { SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { setUpConfluent } from '../../cli/confluent.ts'
+import { type ApiKeys, createApiKeys } from '../../local/confluent/api-keys.ts'
 import { type ConfluentControlPlane, startConfluentControlPlane } from '../../local/confluent/control-plane.ts'
 import { createIdentities } from '../../local/confluent/identity.ts'
+import { admitKeys } from '../../local/confluent/key-admission.ts'
 import { admitPools } from '../../local/confluent/pool-admission.ts'
 import { createRoleBindings } from '../../local/confluent/role-bindings.ts'
 import { type SchemaRegistry, startSchemaRegistry } from '../../local/schema-registry/registry.ts'
@@ -23,6 +25,7 @@ let issuer: Server
 let issuerUrl: string
 let plane: ConfluentControlPlane
 let registry: SchemaRegistry
+let apiKeys: ApiKeys
 let lines: string[]
 
 beforeEach(async () => {
@@ -31,7 +34,14 @@ beforeEach(async () => {
   issuerUrl = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`
   const identities = createIdentities()
   const roleBindings = createRoleBindings()
-  registry = await startSchemaRegistry({ admit: admitPools({ identities, roleBindings, registry: 'lsrc-1' }) })
+  apiKeys = createApiKeys()
+  const [byToken, byKey] = [
+    admitPools({ identities, roleBindings, registry: 'lsrc-1' }),
+    admitKeys({ apiKeys, roleBindings, registry: 'lsrc-1' }),
+  ]
+  registry = await startSchemaRegistry({
+    admit: (headers, action) => (headers.authorization?.startsWith('Basic ') ? byKey : byToken)(headers, action),
+  })
   plane = await startConfluentControlPlane({
     organization: {
       id: '9bb441c4-0000-4000-8000-00000000000a',
@@ -40,7 +50,7 @@ beforeEach(async () => {
         { id: 'env-1', name: 'main', registry: { id: 'lsrc-1', url: registry.url }, clusters: [] },
       ],
     },
-    ...{ cloudKey: key, kafkaKeyOf: () => undefined, identities, roleBindings },
+    ...{ cloudKey: key, kafkaKeyOf: () => undefined, identities, roleBindings, apiKeys },
   })
   lines = []
 })
@@ -58,12 +68,17 @@ const writer: Grant = { principals: ['writer'], produce: channels, schemas: true
 const reader: Grant = { principals: ['reader'], consume: channels, schemas: true }
 const stranger: Grant = { principals: ['stranger'], produce: channels, consume: channels }
 
-const setUp = (grants: readonly Grant[], id = 'lsrc-1', environment?: string) => {
+const setUp = (
+  grants: readonly Grant[],
+  id = 'lsrc-1',
+  environment?: string,
+  auth: readonly ('jwt' | 'api-key')[] = ['jwt'],
+) => {
   const policy: Policy = {
     identities: [{ issuer: 'https://login.example.com/', audience: 'switchboard' }],
     clusters: {
       analytics: {
-        ...{ provider: 'confluent', id: 'lkc-local', auth: ['jwt'], admin: { secret: 'admin' } },
+        ...{ provider: 'confluent', id: 'lkc-local', auth: [...auth], admin: { secret: 'admin' } },
         schemaRegistry: { url: registry.url, id },
         ...(environment === undefined ? {} : { environment }),
       },
@@ -159,5 +174,53 @@ describe('the schema registry of Confluent Cloud', () => {
 
   it('that the key does not see is said to be so', async () => {
     await expect(setUp([writer], 'lsrc-9')).rejects.toThrow('there is no schema registry `lsrc-9`')
+  })
+})
+
+describe('the same registry, for API keys', () => {
+  const byKeys = (grants: readonly Grant[]) => setUp(grants, 'lsrc-1', 'env-1', ['api-key'])
+  const makeKey = (owner = '', resource = 'lsrc-1') => {
+    const made = apiKeys.addKey({
+      ...{ displayName: 'sb.writer@a', description: 'of a test', owner },
+      resource: { id: resource, environment: 'env-1' },
+    })
+    if (typeof made === 'string') throw new Error(made)
+    return made
+  }
+  const askAs = async ({ id, secret }: { readonly id: string; readonly secret: string }, method = 'GET') => {
+    const response = await fetch(`${registry.url}${method === 'GET' ? '/subjects' : write.path}`, {
+      method,
+      headers: { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` },
+      ...(method === 'POST' ? { body: schema } : {}),
+    })
+    await response.body?.cancel()
+    return response.status
+  }
+
+  it('lets those of service accounts do what grants say, which are set up once', async () => {
+    const first = await byKeys([writer, reader, stranger])
+    const { serviceAccounts } = first
+    expect(await askAs(makeKey(serviceAccounts.writer), 'POST')).toBe(200)
+    expect(await askAs(makeKey(serviceAccounts.reader))).toBe(200)
+    expect(await askAs(makeKey(serviceAccounts.reader), 'POST')).toBe(403)
+    expect(await askAs(makeKey(serviceAccounts.stranger))).toBe(403)
+
+    lines = []
+    expect(await byKeys([writer, reader, stranger])).toEqual(first)
+    expect(lines.filter((line) => line.startsWith('role '))).toEqual([
+      `role DeveloperRead of ${serviceAccounts.reader} at lsrc-1: there`,
+      `role DeveloperRead of ${serviceAccounts.writer} at lsrc-1: there`,
+      `role DeveloperWrite of ${serviceAccounts.writer} at lsrc-1: there`,
+    ])
+  })
+
+  it('lets in nobody with a key of something else, one that was deleted or another secret', async () => {
+    const { serviceAccounts } = await byKeys([writer])
+    const key = makeKey(serviceAccounts.writer)
+    expect(await askAs(makeKey(serviceAccounts.writer, 'lkc-local'))).toBe(401)
+    expect(await askAs({ ...key, secret: 'wrong' })).toBe(401)
+    expect(await askAs(key)).toBe(200)
+    apiKeys.removeKey(key.id)
+    expect(await askAs(key)).toBe(401)
   })
 })

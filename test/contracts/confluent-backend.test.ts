@@ -8,6 +8,7 @@ import { readStackState } from '../../local/state.ts'
 import { createConfluentBackend } from '../../shared/clusters/confluent/api-key-backend.ts'
 import { createManagementApi } from '../../shared/clusters/confluent/management-api.ts'
 import { createConfluentSlotKeys } from '../../shared/clusters/confluent/slot-keys.ts'
+import { tryRegistryKey } from '../../shared/clusters/confluent/try-registry-key.ts'
 import { tryLogins } from '../../shared/clusters/kafka/try-logins.ts'
 import { slotOfUser, slotUser } from '../../shared/domain/principal.ts'
 import type { SlotPlace } from '../../shared/domain/slot-place.ts'
@@ -54,12 +55,19 @@ describeCredentialBackend('API keys of Confluent Cloud', async () => {
     })
     const cluster = aDirectory({ clusters: { main } }).clusters.get('main')
     if (cluster?.provider !== 'confluent') throw new Error('expected the cluster')
-    const keys = createConfluentSlotKeys(cluster, 'contract', async () => apiWith(secret))
+    const keys = createConfluentSlotKeys(cluster, 'cluster', 'contract', async () => apiWith(secret))
+    const registryKeys = createConfluentSlotKeys(cluster, 'registry', 'contract', async () => apiWith(secret))
     const slotOf = (user: string): SlotPlace | undefined => {
       const found = slotOfUser('sb.', user)
       return found && { cluster: 'main', ...found }
     }
-    const backend = createConfluentBackend({ keys, slotOf, verify: (users) => tryLogins(cluster, users, 'PLAIN') })
+    const backend = createConfluentBackend({
+      keys,
+      registryKeys,
+      slotOf,
+      verify: (users) => tryLogins(cluster, users, 'PLAIN'),
+      tryRegistry: (login) => tryRegistryKey(confluent.registryUrl, login, fetch),
+    })
     return { backend, keys, slotOf }
   }
   const { backend, keys, slotOf } = open(confluent.bootstrap, apiSecret)

@@ -431,15 +431,21 @@ describe('a schema registry', () => {
     ])
   })
 
-  test('takes tokens through identity pools alone', () => {
-    const confluent = { provider: 'confluent', id: 'lkc-abc123' } as const
+  test('known by its id takes tokens through identity pools, or API keys where there is nothing else', () => {
+    const cloudKey = { secret: 'cloud' }
+    const confluent = { provider: 'confluent', id: 'lkc-abc123', environment: 'env-1', cloudKey } as const
+    const workload = { audience: 'a', region: 'eu-west-1' }
     expect(check(withRegistry(byPool, { ...confluent, auth: ['jwt'] }))).toEqual([])
     expect(check(withRegistry(byPool))).toEqual([
       'clusters.main.schemaRegistry.id: the provider of `main` is `kafka`; allowed: `secret`, and `id` beside `provider: confluent`',
     ])
-    expect(check(withRegistry(byPool, { ...confluent, auth: ['api-key'] }))).toContain(
-      'clusters.main.schemaRegistry.id: `auth` of the cluster `main` is `api-key`, and nobody has an identity pool there; allowed: `secret`, and `id` beside `jwt`',
-    )
+    expect(check(withRegistry(byPool, { ...confluent, auth: ['api-key'] }))).toEqual([])
+    expect(check(withRegistry(byPool, { ...confluent, auth: ['workload', 'api-key'], workload }))).toEqual([
+      'clusters.main.schemaRegistry.id: `auth` of the cluster `main` is `workload`, `api-key`, so that some would have neither a token nor an API key for the registry; allowed: `secret`, and `id` beside `jwt`, or `api-key` alone',
+    ])
+    expect(check(withRegistry(byPool, { ...confluent, auth: ['api-key'], credential: 'reference' }))).toEqual([
+      'clusters.main.schemaRegistry.id: `credential` of the cluster `main` is `reference`, and API keys of a registry are handed out as they are alone; allowed: `secret`, and `id` beside `credential: value`',
+    ])
   })
 
   test.each([

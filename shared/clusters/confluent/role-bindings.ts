@@ -1,12 +1,12 @@
 import * as z from 'zod'
 import { ConfluentError, type ManagementApi } from './management-api.ts'
 
-/** What an identity pool may do with the subjects of a schema registry. */
-export type RegistryRoles = { readonly pool: string; readonly roles: readonly string[] }
+/** What an identity pool or a service account may do with the subjects of a schema registry. `user`: `pool-...` or `sa-...` */
+export type RegistryRoles = { readonly user: string; readonly roles: readonly string[] }
 
 /** `left`: nobody wants it, and it is there. */
 export type EnsuredRole = {
-  readonly pool: string
+  readonly user: string
   readonly role: string
   readonly outcome: 'made' | 'there' | 'left'
 }
@@ -34,8 +34,8 @@ const findRegistry = async (api: ManagementApi, id: string, environment: string 
 }
 
 /**
- * Gives identity pools what they are to have on all subjects of a schema registry, which takes their tokens and lets nobody
- * do anything without a role. Takes nothing away. Repeating it changes nothing.
+ * Gives identity pools and service accounts what they are to have on all subjects of a schema registry, which takes their tokens
+ * or API keys and lets nobody do anything without a role. Takes nothing away. Repeating it changes nothing.
  * @throws ConfluentError
  */
 export const ensureRegistryRoles = async (
@@ -45,17 +45,17 @@ export const ensureRegistryRoles = async (
 ): Promise<readonly EnsuredRole[]> => {
   const subjects = `${await findRegistry(api, registry.id, registry.environment)}/subject=*`
   const ensured: EnsuredRole[] = []
-  for (const { pool, roles } of wanted) {
-    const principal = `User:${pool}`
+  for (const { user, roles } of wanted) {
+    const principal = `User:${user}`
     const found = await api.list(query(bindingsPath, { principal, crn_pattern: subjects }), bindingSchema)
     const present = found.filter((each) => each.crn_pattern === subjects).map((each) => each.role_name)
     for (const role of roles) {
       if (!present.includes(role))
         await api.send('POST', bindingsPath, { principal, role_name: role, crn_pattern: subjects }, z.unknown())
-      ensured.push({ pool, role, outcome: present.includes(role) ? 'there' : 'made' })
+      ensured.push({ user, role, outcome: present.includes(role) ? 'there' : 'made' })
     }
     ensured.push(
-      ...present.filter((role) => !roles.includes(role)).map((role) => ({ pool, role, outcome: 'left' as const })),
+      ...present.filter((role) => !roles.includes(role)).map((role) => ({ user, role, outcome: 'left' as const })),
     )
   }
   return ensured

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import type { ConfluentCluster } from '../../domain/cluster.ts'
-import { confluentSecretName } from '../../domain/confluent-secret-name.ts'
+import { type ConfluentCluster, registryOfKeys } from '../../domain/cluster.ts'
+import { confluentSecretName, registryKeySecretName } from '../../domain/confluent-secret-name.ts'
 import { CredentialError } from '../../domain/credential-error.ts'
 import type { FailureReason } from '../../domain/failure-reason.ts'
 import type { SlotPlace } from '../../domain/slot-place.ts'
@@ -34,9 +34,9 @@ const reasonOf = ({ status = 503 }: ConfluentError): FailureReason => {
   return status === 429 || status >= 500 ? 'cluster_unavailable' : 'cluster_failed'
 }
 
-/** The API keys of the slots on one cluster, and how many more their owners may have. */
+/** The API keys of the slots on one cluster or at its schema registry, and how many more their owners may have. */
 export type ConfluentSlotKeys = {
-  /** @throws CredentialError when the policy has no service account for the principal */
+  /** @throws CredentialError when the policy has no service account for the principal, or no schema registry that takes keys */
   readonly ownerOf: (principal: string) => {
     readonly serviceAccountId: string
     readonly resourceId: string
@@ -56,31 +56,56 @@ export type ConfluentSlotKeys = {
   readonly used: (place: SlotPlace) => Promise<{ readonly others: number; readonly limit: number | undefined }>
 }
 
+/** What a key opens. */
+type Resource = {
+  /** Undefined: no new key is made. */
+  readonly id: string | undefined
+  readonly isOne: (id: string | undefined) => boolean
+  /** Where its keys are saved. */
+  readonly secretName: (stack: string, place: SlotPlace) => string
+}
+
+const resourceOf = (
+  cluster: Pick<ConfluentCluster, 'id' | 'schemaRegistry'>,
+  kind: 'cluster' | 'registry',
+): Resource => {
+  if (kind === 'cluster') return { id: cluster.id, isOne: (id) => id === cluster.id, secretName: confluentSecretName }
+  return {
+    id: registryOfKeys(cluster)?.id,
+    // keys of the registry that the policy had before are to be found too, and the description says whose they are
+    isOne: (id) => id?.startsWith('lsrc-') === true,
+    secretName: registryKeySecretName,
+  }
+}
+
 /**
- * A key is ours by all of: its owner, the principal's service account; its cluster; its description, the name of the secret
- * that it is in, which has stack, cluster, principal and slot; and its name, that of the slot's user.
+ * A key is ours by all of: its owner, the principal's service account; its cluster, or that it is of a schema registry; its
+ * description, the name of the secret that it is in, which has stack, cluster, principal and slot; and its name, that of the
+ * slot's user.
  *
  * Each call but `ownerOf` fails with a `CredentialError`.
  */
 export const createConfluentSlotKeys = (
-  {
-    name: cluster,
-    id: resourceId,
-    environment: environmentId = '',
-    serviceAccounts,
-  }: Pick<ConfluentCluster, 'name' | 'id' | 'environment'> & {
+  cluster: Pick<ConfluentCluster, 'name' | 'id' | 'environment' | 'schemaRegistry'> & {
     readonly serviceAccounts: Pick<ConfluentCluster['serviceAccounts'], 'get'>
   },
+  kind: 'cluster' | 'registry',
   stack: string,
   open: () => Promise<ManagementApi>,
 ): ConfluentSlotKeys => {
+  const { name, environment: environmentId = '', serviceAccounts } = cluster
+  const resource = resourceOf(cluster, kind)
+
+  const accountOf = (principal: string): string => {
+    const account = serviceAccounts.get(principal)
+    if (account !== undefined) return account
+    throw new CredentialError('cluster_failed', `\`${principal}\` has no service account on \`${name}\` in the policy`)
+  }
+
   const ownerOf: ConfluentSlotKeys['ownerOf'] = (principal) => {
-    const serviceAccountId = serviceAccounts.get(principal)
-    if (serviceAccountId !== undefined) return { serviceAccountId, resourceId, environmentId }
-    throw new CredentialError(
-      'cluster_failed',
-      `\`${principal}\` has no service account on \`${cluster}\` in the policy`,
-    )
+    if (resource.id !== undefined)
+      return { serviceAccountId: accountOf(principal), resourceId: resource.id, environmentId }
+    throw new CredentialError('cluster_failed', `\`${name}\` has no schema registry in the policy that takes API keys`)
   }
 
   const ask = async <T>(work: (api: ManagementApi) => Promise<T>): Promise<T> => {
@@ -100,7 +125,7 @@ export const createConfluentSlotKeys = (
     })
 
   const isOfSlot = ({ spec }: Key, place: SlotPlace): boolean =>
-    spec.resource?.id === resourceId && spec.description === confluentSecretName(stack, place)
+    resource.isOne(spec.resource?.id) && spec.description === resource.secretName(stack, place)
 
   let limits: Promise<readonly z.infer<typeof quotaSchema>[]> | undefined
 
@@ -108,7 +133,7 @@ export const createConfluentSlotKeys = (
     ownerOf,
 
     made: async (place, user) => {
-      const keys = (await keysOf(ownerOf(place.principal).serviceAccountId)).filter((key) => isOfSlot(key, place))
+      const keys = (await keysOf(accountOf(place.principal))).filter((key) => isOfSlot(key, place))
       const stranger = keys.find(({ spec }) => spec.display_name !== user)
       if (stranger !== undefined)
         throw new CredentialError('secret_foreign', `the API key \`${stranger.id}\` is not called \`${user}\``)
@@ -116,10 +141,10 @@ export const createConfluentSlotKeys = (
     },
 
     make: (place, user) => {
-      const { serviceAccountId } = ownerOf(place.principal)
+      const { serviceAccountId, resourceId } = ownerOf(place.principal)
       const spec = {
         display_name: user,
-        description: confluentSecretName(stack, place),
+        description: resource.secretName(stack, place),
         owner: { id: serviceAccountId },
         resource: { id: resourceId, environment: environmentId },
       }
@@ -131,13 +156,13 @@ export const createConfluentSlotKeys = (
 
     isThere: async (apiKey) => {
       const found = await ask((api) => api.read(`${keysPath}/${encodeURIComponent(apiKey)}`, keySchema))
-      return found?.spec.resource?.id === resourceId
+      return found !== undefined && found.spec.resource?.id === resource.id
     },
 
     remove: (apiKey) => ask((api) => api.remove(`${keysPath}/${encodeURIComponent(apiKey)}`)),
 
     used: async (place) => {
-      const { serviceAccountId } = ownerOf(place.principal)
+      const serviceAccountId = accountOf(place.principal)
       limits ??= ask((api) => api.list(quotaPath, quotaSchema))
       const [keys, quotas] = await Promise.all([keysOf(serviceAccountId), limits])
       const others = keys.filter((key) => key.spec.resource?.id.startsWith('lkc-') && !isOfSlot(key, place)).length

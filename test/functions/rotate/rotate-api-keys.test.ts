@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { confluentSecretName } from '../../../shared/domain/confluent-secret-name.ts'
+import { confluentSecretName, registryKeySecretName } from '../../../shared/domain/confluent-secret-name.ts'
 import type { Policy } from '../../../shared/domain/policy.ts'
 import { type SlotName, slotNames } from '../../../shared/domain/rotation.ts'
 import { createConfluentSlotSecrets } from '../../../shared/secrets/confluent-slot-secrets.ts'
 import { type LoopbackSecrets, startSecrets } from '../../fixtures/loopback-secrets.ts'
 import { aCluster, revoked } from '../../fixtures/policies.ts'
-import { type SimulatedApiKeys, startApiKeys } from '../../fixtures/simulated-api-keys.ts'
+import { keyRegistry, type SimulatedApiKeys, startApiKeys } from '../../fixtures/simulated-api-keys.ts'
 import { type ARotation, aLife, aRotation, during, type Life, scramPolicy } from './a-rotation.ts'
 
 // The machine of stored credentials over API keys of Confluent Cloud: a key's secret is told once, so that what a worker
@@ -18,10 +18,13 @@ const aWhile = 1_000
 let aws: LoopbackSecrets
 let cloud: SimulatedApiKeys
 let world: ARotation
+/** Of the cluster in the policy. */
+let schemaRegistry: typeof keyRegistry | undefined
 
 beforeEach(async () => {
   aws = await startSecrets()
   cloud = await startApiKeys()
+  schemaRegistry = undefined
 })
 
 afterEach(async () => {
@@ -40,29 +43,37 @@ const policyOf = (changes: Partial<Policy['clusters'][string]> = {}): Policy =>
         auth: ['api-key'],
         serviceAccounts: cloud.accounts,
         rotation: { every: '2h', clock: { lookEvery: '1s' } },
+        schemaRegistry,
         ...changes,
       }),
     },
   })
 
 const aWorker = (life = aLife()) => {
-  const { ownerOf, ...keys } = cloud.slotKeys()
-  const slotKeys = { ownerOf, ...during(life, keys) }
+  const { ofCluster, ofRegistry, hasRegistry } = cloud.keysOfSlots(schemaRegistry !== undefined)
+  const endsDuring = ({ ownerOf, ...keys }: typeof ofCluster) => ({ ownerOf, ...during(life, keys) })
+  const keys = { ofCluster: endsDuring(ofCluster), ofRegistry: endsDuring(ofRegistry), hasRegistry }
   return world.aWorker(life, {
-    secretsOf: () => during(life, createConfluentSlotSecrets(aws.client, 'prod', 'the-key', slotKeys)),
+    secretsOf: () => during(life, createConfluentSlotSecrets(aws.client, 'prod', 'the-key', keys)),
     openBackend: async () => during(life, cloud.backend()),
   })
 }
 
-const secretName = (slot: SlotName) => confluentSecretName('prod', { cluster: 'main', principal: 'billing', slot })
-const savedOf = (slot: SlotName) => JSON.parse(aws.text(secretName(slot)) ?? '{}')
+const placeOf = (slot: SlotName) => ({ cluster: 'main', principal: 'billing', slot })
+const savedOf = (slot: SlotName) => JSON.parse(aws.text(confluentSecretName('prod', placeOf(slot))) ?? '{}')
+const ofRegistry = (slot: SlotName) => JSON.parse(aws.text(registryKeySecretName('prod', placeOf(slot))) ?? '{}')
+/** A slot has one of the cluster, and one of its schema registry. */
+const keysEach = (): number => (schemaRegistry === undefined ? 1 : 2)
+const savedIds = (slot: SlotName) => [savedOf(slot).apiKey, ofRegistry(slot).apiKey].filter((id) => id !== undefined)
 const keyIds = () => cloud.apiKeys.keys().map(({ id }) => id)
 const account = () => cloud.accounts.billing ?? ''
 const acl = () => `${account()} topic:prefixed:write:orders.`
 
 const works = (slot: SlotName): boolean => {
   const { apiKey, apiSecret } = savedOf(slot)
-  return cloud.login(apiKey, apiSecret) === 'works' && world.kafka.acls().includes(acl())
+  const registry = ofRegistry(slot)
+  const isLetIn = keysEach() === 1 || cloud.registryLogin(registry.apiKey, registry.apiSecret) === 'works'
+  return cloud.login(apiKey, apiSecret) === 'works' && isLetIn && world.kafka.acls().includes(acl())
 }
 
 /** What is handed out works, and one slot at least does from the first time on. */
@@ -75,7 +86,7 @@ const expectSound = async (hasBeenActive: boolean): Promise<void> => {
 
 /** Every key is one that a slot has saved. */
 const expectNoOrphan = (): void => {
-  const saved = slotNames.map((slot) => savedOf(slot).apiKey)
+  const saved = slotNames.flatMap(savedIds)
   expect(keyIds().filter((id) => !saved.includes(id))).toEqual([])
 }
 
@@ -93,7 +104,7 @@ const stories: Readonly<Record<string, Story>> = {
     hasBeenActive: false,
     after: async () => {
       await expectSound(true)
-      expect(keyIds()).toHaveLength(1)
+      expect(keyIds()).toHaveLength(keysEach())
     },
   },
   'a rotation of API keys': {
@@ -106,7 +117,8 @@ const stories: Readonly<Record<string, Story>> = {
     after: async () => {
       await expectSound(true)
       expect((await world.read())?.slots.b.generation).toBe(1)
-      expect(keyIds()).toEqual([savedOf('b').apiKey])
+      expect(keyIds()).toEqual(savedIds('b'))
+      expect(keyIds()).toHaveLength(keysEach())
       expect(world.kafka.acls()).toEqual([acl()])
     },
   },
@@ -115,7 +127,7 @@ const stories: Readonly<Record<string, Story>> = {
       await aWorker()('main', ['billing'])
       await world.take(10 * hour)
       await world.sweepFor(2.2 * hour, aWorker())
-      expect(keyIds()).toHaveLength(2)
+      expect(keyIds()).toHaveLength(2 * keysEach())
       await world.setPolicy(policyOf(), [revoked('billing')])
     },
     run: (life) => aWorker(life)('main', ['billing']),
@@ -135,7 +147,16 @@ const aWorld = async (story?: Story): Promise<void> => {
   await story?.before()
 }
 
-describe.each(Object.entries(stories))('%s', (_, story) => {
+const everyStory = Object.entries(stories).flatMap(([name, story]) => [
+  { name, registry: undefined, story },
+  { name: `${name}, each with one of the schema registry`, registry: keyRegistry, story },
+])
+
+describe.each(everyStory)('$name', ({ registry, story }) => {
+  beforeEach(() => {
+    schemaRegistry = registry
+  })
+
   it('comes to the same end after a crash at any call, before it or after it', async () => {
     await aWorld(story)
     const whole = aLife()
@@ -224,5 +245,36 @@ describe('an API key', () => {
     await aWorker()('main', ['billing'])
 
     expect([keyIds(), world.kafka.acls()]).toEqual([[], []])
+  })
+})
+
+describe('an API key of the schema registry', () => {
+  const settled = async (): Promise<void> => {
+    await aWorld()
+    await aWorker()('main', ['billing'])
+    await expectSound(true)
+  }
+
+  it('that somebody deletes has its slot replaced, key of the cluster and all', async () => {
+    schemaRegistry = keyRegistry
+    await settled()
+    cloud.apiKeys.removeKey(ofRegistry('a').apiKey)
+
+    await world.sweepFor(1.1 * hour, aWorker())
+
+    expect(await world.states()).toMatchObject({ b: 'active' })
+    expect(works('b')).toBe(true)
+    expectNoOrphan()
+  })
+
+  it('comes with the next slot where the policy names a registry from now on, and that comes at the next look', async () => {
+    await settled()
+    schemaRegistry = keyRegistry
+    await world.setPolicy(policyOf())
+
+    await world.sweepFor(1.1 * hour, aWorker())
+
+    expect(works('b')).toBe(true)
+    expectNoOrphan()
   })
 })

@@ -48,7 +48,7 @@ export const apiKeyMutations: readonly Mutation[] = [
     edits: [
       {
         file: slotKeys,
-        find: 'spec.description === confluentSecretName(stack, place)',
+        find: 'spec.description === resource.secretName(stack, place)',
         replace: 'place !== undefined',
       },
     ],
@@ -56,7 +56,7 @@ export const apiKeyMutations: readonly Mutation[] = [
   },
   {
     name: 'API keys: keys of another cluster are taken for ours',
-    edits: [{ file: slotKeys, find: 'spec.resource?.id === resourceId &&', replace: 'spec.resource !== undefined &&' }],
+    edits: [{ file: slotKeys, find: 'isOne: (id) => id === cluster.id', replace: 'isOne: (id) => id !== undefined' }],
     tests: keyTests,
   },
   {
