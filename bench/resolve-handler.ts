@@ -76,6 +76,7 @@ export const startResolveHandler = async (
   const storedCredentials = createStoredCredentials({
     credentials: createMemoryCredentialStore(),
     secretsOf: () => ({ read: async () => undefined, locate: async () => undefined }),
+    registryKeys: { read: async () => undefined },
     queue: { send: async () => {} },
     telemetry,
   })

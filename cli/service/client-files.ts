@@ -1,8 +1,8 @@
 import type { Connection, SchemaRegistry } from '@switchboard-kafka/client'
+import type { RegistryLogin } from '../../shared/domain/registry-login.ts'
 import {
   type ClientLogin,
   isAssertionFile,
-  type RegistryUser,
   renderRegistryClient,
   type TokenSource,
 } from '../../shared/http/client-file.ts'
@@ -72,7 +72,7 @@ const registrySettingsOf = ({ url, logicalCluster, identityPoolId }: SchemaRegis
 })
 
 /** Whom the schema registry lets in, where that takes a password. */
-export const registryUserOf = ({ schemaRegistry }: Connection): RegistryUser | undefined =>
+export const registryUserOf = ({ schemaRegistry }: Connection): RegistryLogin | undefined =>
   schemaRegistry?.credential.kind === 'basic'
     ? { username: schemaRegistry.credential.username, password: schemaRegistry.password() }
     : undefined

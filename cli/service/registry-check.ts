@@ -18,11 +18,19 @@ const headersOf = async (registry: SchemaRegistry): Promise<Readonly<Record<stri
   }
 }
 
-const nextAfter = (status: number, { credential, identityPoolId }: SchemaRegistry): string => {
+/** Whether the login is an API key that Switchboard makes, or one that the policy has a secret for: only the cluster tells. */
+const mayBeOurKey = ({ cluster, credential }: Connection): boolean =>
+  cluster.provider === 'confluent' && credential.kind === 'api-key'
+
+const nextAfter = (status: number, connection: Connection, { credential, identityPoolId }: SchemaRegistry): string => {
   if (status === 401 && credential.kind === 'jwt')
     return `Confluent Cloud refuses our token: the platform team sees that the filter of the identity pool \`${identityPoolId}\` takes it, that \`schemaRegistry.id\` is that of the registry, and runs \`switchboard confluent setup\``
+  if (status === 401 && mayBeOurKey(connection))
+    return `Confluent Cloud does not know the API key \`${credential.kind === 'basic' ? credential.username : ''}\`: try again, as it may take minutes to arrive; then the platform team sees that \`schemaRegistry\` has \`url\` and \`id\` of one registry, or, with \`secret\`, that the secret has a key of it`
   if (status === 401)
     return `the registry knows no user \`${credential.kind === 'basic' ? credential.username : ''}\` with this password: the platform team sees that the secret of the policy has the one that the registry has`
+  if (status === 403 && mayBeOurKey(connection))
+    return 'the platform team gives the service account a role on subjects: `switchboard confluent setup`'
   if (status === 403)
     return credential.kind === 'jwt'
       ? `the platform team gives the identity pool \`${identityPoolId}\` a role on subjects: \`switchboard confluent setup\``
@@ -34,9 +42,10 @@ const nextAfter = (status: number, { credential, identityPoolId }: SchemaRegistr
 
 /** Whether the registry of the cluster's schemas lets this client in; it reads the names of one subject and registers nothing. */
 export const checkRegistry = async (
-  { cluster, schemaRegistry }: Connection,
+  connection: Connection,
   fetch: typeof globalThis.fetch,
 ): Promise<readonly Check[]> => {
+  const { cluster, schemaRegistry } = connection
   if (schemaRegistry === undefined) return []
   const name = `${cluster.name} schema registry`
   const { url } = schemaRegistry
@@ -49,7 +58,7 @@ export const checkRegistry = async (
     })
     await response.body?.cancel()
     if (response.ok) return [ok(name, `${url} lets this client in`)]
-    return [failed(name, `${url} answers ${response.status}`, nextAfter(response.status, schemaRegistry))]
+    return [failed(name, `${url} answers ${response.status}`, nextAfter(response.status, connection, schemaRegistry))]
   } catch (error) {
     const isLate = error instanceof Error && error.name === 'TimeoutError'
     const code = isLate ? 'ETIMEDOUT' : networkCode(error)

@@ -3,10 +3,10 @@ import { quoted } from '../../shared/domain/channel.ts'
 import { SwitchboardError } from '../../shared/domain/errors.ts'
 import type { ClientFamily, Intent } from '../../shared/domain/intent.ts'
 import type { ClientRole } from '../../shared/domain/profile.ts'
+import type { RegistryLogin } from '../../shared/domain/registry-login.ts'
 import {
   filePaths,
   isAssertionFile,
-  type RegistryUser,
   renderJavaProperties,
   renderLibrdkafka,
   renderRegistryClient,
@@ -40,7 +40,7 @@ export type ClientForm = {
   readonly render: (
     settings: ConnectionSettings,
     login: StoredLogin | undefined,
-    registryUser: RegistryUser | undefined,
+    registryUser: RegistryLogin | undefined,
   ) => string
 }
 

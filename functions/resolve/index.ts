@@ -7,6 +7,7 @@ import { createAssumeRole, createIamSessions } from '../../shared/clusters/msk/i
 import { parseSigningKeyTimes } from '../../shared/domain/signing-key.ts'
 import { createAuthenticator } from '../../shared/identity/authenticator.ts'
 import { createIssuerKeys } from '../../shared/identity/issuer-keys.ts'
+import { createRegistryKeyReader } from '../../shared/secrets/confluent-slot-secrets.ts'
 import { createRegistrySecrets } from '../../shared/secrets/registry-secrets.ts'
 import { createSigningKeyCache } from '../../shared/secrets/signing-key-cache.ts'
 import { createSigningKeyStore } from '../../shared/secrets/signing-key-store.ts'
@@ -66,6 +67,7 @@ const issuing = {
   storedCredentials: createStoredCredentials({
     credentials: createCredentialStore(dynamo, env.CREDENTIALS_TABLE),
     secretsOf: createSlotSecretReaders(secrets, env.STACK_NAME),
+    registryKeys: createRegistryKeyReader(secrets, env.STACK_NAME),
     queue,
     telemetry,
   }),

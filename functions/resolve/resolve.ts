@@ -8,7 +8,8 @@ import { SwitchboardError } from '../../shared/domain/errors.ts'
 import { type Intent, intentKey } from '../../shared/domain/intent.ts'
 import type { LeaseSlots } from '../../shared/domain/lease-slots.ts'
 import { type Principal, slotUser } from '../../shared/domain/principal.ts'
-import { inDialect, type RegistryUser, type StoredLogin } from '../../shared/http/client-file.ts'
+import type { RegistryLogin } from '../../shared/domain/registry-login.ts'
+import { inDialect, type StoredLogin } from '../../shared/http/client-file.ts'
 import {
   type AnswerCredential,
   type ConnectionSettings,
@@ -62,7 +63,7 @@ export type Resolved = { readonly etag: string; readonly lease: ResolveAnswer['l
       readonly settings: ConnectionSettings
       readonly login: StoredLogin | undefined
       /** Of its schema registry, where that takes a password. */
-      readonly registryLogin: RegistryUser | undefined
+      readonly registryLogin: RegistryLogin | undefined
     }
   | { readonly outcome: 'unchanged' }
 )
@@ -244,6 +245,9 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
     const withRegistry = connections.filter(
       ({ cluster }) => selected === undefined || (selected.settings.schemaRegistry && cluster.name === chosen),
     )
+    const withRegistryKeys = withRegistry.flatMap(({ cluster, schemas }) =>
+      schemas?.registry.kind === 'api-key' ? [cluster.name] : [],
+    )
     const hasRegistryTokens = withRegistry.some(({ schemas }) => schemas?.registry.kind === 'jwt')
     const hasTokens = hasRegistryTokens || connections.some(({ path }) => path.kind === 'jwt')
     const hasNoTokens =
@@ -313,6 +317,15 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
       const logins = new Map(
         await Promise.all(offers.map(async (offer) => [offer.cluster, await handOut(offer)] as const)),
       )
+      const registryKeys = new Map(
+        await Promise.all(
+          offers
+            .filter(({ cluster }) => withRegistryKeys.includes(cluster))
+            .map(async (offer) => [offer.cluster, await storedCredentials.registryLoginOf(offer)] as const),
+        ),
+      )
+      const registryLoginOf = (cluster: string): RegistryLogin | undefined =>
+        registryKeys.get(cluster) ?? registries.get(cluster)
       const recorded = await record(
         intent,
         {
@@ -354,7 +367,7 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
           lease: told,
           settings,
           login: stored === undefined || stored.kind === 'reference' ? undefined : stored,
-          registryLogin: registries.get(settings.cluster.name),
+          registryLogin: registryLoginOf(settings.cluster.name),
         }
       }
       const ownToken = (cluster: Cluster) => {
@@ -381,7 +394,7 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
         return token === undefined ? ownToken(cluster) : { kind: 'msk-iam', expiresAt: told.expiresAt, token }
       }
       const registryOf = (cluster: Cluster, settings: RegistrySettings, credential: AnswerCredential) => {
-        const login = registries.get(cluster.name)
+        const login = registryLoginOf(cluster.name)
         if (login !== undefined)
           return {
             ...settings,

@@ -2,6 +2,7 @@ import type { Cluster, Provider, StoredKind } from '../../shared/domain/cluster.
 import { SwitchboardError } from '../../shared/domain/errors.ts'
 import { type ChosenSlot, chooseSlots, type HeldSlot, type LeaseSlots } from '../../shared/domain/lease-slots.ts'
 import { rotationContext } from '../../shared/domain/provider-clock.ts'
+import type { RegistryLogin } from '../../shared/domain/registry-login.ts'
 import { type Credential, newCredential, type SlotName, slotToHandOut } from '../../shared/domain/rotation.ts'
 import type { StoredLogin } from '../../shared/http/client-file.ts'
 import type { SecretReference, SlotSecretStore } from '../../shared/secrets/slot-secrets.ts'
@@ -53,6 +54,11 @@ export type StoredCredentials = {
    */
   readonly secretOf: (offer: SlotOffer) => Promise<StoredLogin>
   /**
+   * What it logs in with at the schema registry that the slot has an API key of; as `secretOf`.
+   * @throws as `secretOf`
+   */
+  readonly registryLoginOf: (offer: SlotOffer) => Promise<RegistryLogin>
+  /**
    * Where the caller reads that itself.
    * @throws as `secretOf`
    */
@@ -62,6 +68,8 @@ export type StoredCredentials = {
 export type StoredCredentialsDeps = {
   readonly credentials: Pick<CredentialStore, 'read' | 'write'>
   readonly secretsOf: (provider: Provider) => Pick<SlotSecretStore, 'read' | 'locate'>
+  /** API keys of schema registries, under the generations of the slots. */
+  readonly registryKeys: Pick<SlotSecretStore, 'read'>
   readonly queue: Pick<Queue, 'send'>
   readonly telemetry: Telemetry
 }
@@ -103,11 +111,12 @@ export const notReady = (reason: string, retryAfterSeconds: number): Switchboard
 export const createStoredCredentials = ({
   credentials,
   secretsOf,
+  registryKeys,
   queue,
   telemetry,
 }: StoredCredentialsDeps): StoredCredentials => {
   const known = new Map<string, { readonly credential: Credential; readonly readAt: number }>()
-  const secrets = new Map<string, StoredLogin>()
+  const secrets = new Map<string, RegistryLogin>()
   const references = new Map<string, SecretReference>()
   const asked = new Map<string, number>()
 
@@ -135,6 +144,30 @@ export const createStoredCredentials = ({
     await queue.send({ kind: 'credential', cluster, principal })
   }
 
+  const loginOf = async (
+    at: 'cluster' | 'registry',
+    { read: readSlot }: Pick<SlotSecretStore, 'read'>,
+    offer: SlotOffer,
+  ): Promise<RegistryLogin> => {
+    const { cluster, credential, newest } = offer
+    const { principal } = credential
+    const { slot, generation } = newest
+    const key = `${at} ${slotKeyOf(offer)}`
+    const held = secrets.get(key)
+    if (held !== undefined) return held
+    const saved = await readSlot(cluster, principal, slot)
+    if (saved === undefined || saved.generation !== generation)
+      throw notReady(
+        `the secret of slot \`${slot}\`, generation ${generation}, of \`${principal}\` ${at === 'cluster' ? 'on' : 'at the schema registry of'} \`${cluster}\` is ${saved === undefined ? 'gone' : `that of generation ${saved.generation}`}`,
+        2,
+      )
+    const { username, password } = saved
+    makeRoom(secrets, maximumSecrets)
+    const login = { username, password }
+    secrets.set(key, login)
+    return login
+  }
+
   return {
     offer: async ({ cluster, kind, principal, held, moved }, now) => {
       const { name } = cluster
@@ -159,25 +192,9 @@ export const createStoredCredentials = ({
 
     forget: ({ cluster, credential }) => void known.delete(keyOf(cluster, credential.principal)),
 
-    secretOf: async (offer) => {
-      const { cluster, credential, newest } = offer
-      const { principal } = credential
-      const { slot, generation } = newest
-      const key = slotKeyOf(offer)
-      const held = secrets.get(key)
-      if (held !== undefined) return held
-      const saved = await secretsOf(offer.provider).read(cluster, principal, slot)
-      if (saved === undefined || saved.generation !== generation)
-        throw notReady(
-          `the secret of slot \`${slot}\`, generation ${generation}, of \`${principal}\` on \`${cluster}\` is ${saved === undefined ? 'gone' : `that of generation ${saved.generation}`}`,
-          2,
-        )
-      const { username, password } = saved
-      makeRoom(secrets, maximumSecrets)
-      const login: StoredLogin = { kind: offer.kind, username, password }
-      secrets.set(key, login)
-      return login
-    },
+    secretOf: async (offer) => ({ kind: offer.kind, ...(await loginOf('cluster', secretsOf(offer.provider), offer)) }),
+
+    registryLoginOf: (offer) => loginOf('registry', registryKeys, offer),
 
     referenceOf: async (offer) => {
       const { cluster, credential, newest } = offer

@@ -4,6 +4,7 @@ import type { StoredKind } from '../domain/cluster.ts'
 import { SwitchboardError } from '../domain/errors.ts'
 import type { ClientFamily } from '../domain/intent.ts'
 import type { ClientRole, Properties, PropertyValue } from '../domain/profile.ts'
+import type { RegistryLogin } from '../domain/registry-login.ts'
 import type { ConnectionSettings, RegistrySettings } from './connection.ts'
 
 /**
@@ -32,9 +33,6 @@ export type TokenSource =
 export type StoredLogin = { readonly kind: StoredKind; readonly username: string; readonly password: string }
 
 const isStoredLogin = (login: ClientLogin): login is StoredLogin => login.kind === 'scram' || login.kind === 'api-key'
-
-/** Whom the schema registry of a cluster lets in by HTTP Basic. */
-export type RegistryUser = { readonly username: string; readonly password: string }
 
 /** How the client that runs with a file proves who it is. */
 export type ClientLogin = TokenSource | StoredLogin
@@ -166,7 +164,7 @@ const registryTokens = (
         'bearer.auth.identity.pool.id': identityPoolId,
       }
 
-const userInfo = ({ username, password }: RegistryUser): Settings => ({
+const userInfo = ({ username, password }: RegistryLogin): Settings => ({
   'basic.auth.user.info': `${username}:${password}`,
 })
 
@@ -178,7 +176,7 @@ const userInfo = ({ username, password }: RegistryUser): Settings => ({
 const javaRegistry = (
   registry: RegistrySettings,
   source: ClientLogin,
-  user: RegistryUser | undefined,
+  user: RegistryLogin | undefined,
 ): Settings | undefined => {
   const login = user === undefined ? registryTokens(registry, source) : userInfo(user)
   if (login === undefined) return undefined
@@ -232,7 +230,7 @@ export const javaOptions = (source: ClientLogin): Readonly<Record<string, string
 export const renderJavaProperties = (
   settings: ConnectionSettings,
   source: ClientLogin,
-  registryUser?: RegistryUser,
+  registryUser?: RegistryLogin,
 ): string => {
   const options = Object.entries(javaOptions(source)).map(([name, value]) => escaped(`-D${name}=${value}`))
   const { schemaRegistry } = settings
@@ -298,7 +296,7 @@ export const renderLibrdkafka = (
 export const renderRegistryClient = (
   registry: RegistrySettings,
   source: ClientLogin | undefined,
-  user: RegistryUser | undefined,
+  user: RegistryLogin | undefined,
 ): Record<string, string | number | boolean> => {
   const login = user === undefined ? source && registryTokens(registry, source) : userInfo(user)
   if (login === undefined) throw new Error('there is no credential for the schema registry')

@@ -151,7 +151,7 @@ const renderRegistry = (
 ): Pick<ConnectionSettings, 'schemaRegistry'> => {
   if (schemas === undefined) return {}
   const { registry } = schemas
-  if (registry.kind === 'basic') return { schemaRegistry: { url: registry.url } }
+  if (registry.kind !== 'jwt') return { schemaRegistry: { url: registry.url } }
   const pools = identityPoolsOf(cluster, principal.name) ?? []
   return { schemaRegistry: { url: registry.url, logicalCluster: registry.id, identityPoolId: pools.join(',') } }
 }

@@ -4,10 +4,11 @@ import {
   type SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod'
+import type { RegistryLogin } from '../domain/registry-login.ts'
 import { apiKeySchema, parseSecretJson } from './secret-json.ts'
 
 /** Whom a schema registry lets in by HTTP Basic. Another version may be somebody else. */
-export type RegistrySecret = { readonly username: string; readonly password: string; readonly versionId: string }
+export type RegistrySecret = RegistryLogin & { readonly versionId: string }
 
 /**
  * By the name or ARN of its secret.

@@ -45,8 +45,13 @@ const byPool = (): SchemaRegistry => ({
   token: async () => 'hunter2',
   password: unasked,
 })
-const check = (schemaRegistry: SchemaRegistry | undefined) =>
-  checkRegistry({ cluster: { name: 'main', provider: 'kafka' }, schemaRegistry } as Connection, fetch)
+const byKey = (): SchemaRegistry => ({ ...byPassword(), credential: { kind: 'basic', username: 'KEY1' } })
+const check = (schemaRegistry: SchemaRegistry | undefined) => {
+  const isKey = schemaRegistry?.credential.kind === 'basic' && schemaRegistry.credential.username === 'KEY1'
+  const cluster = { name: 'main', provider: isKey ? 'confluent' : 'kafka' }
+  const credential = { kind: isKey ? 'api-key' : 'scram' }
+  return checkRegistry({ cluster, credential, schemaRegistry } as Connection, fetch)
+}
 
 test('a cluster without a registry has nothing to check', async () => {
   expect(await check(undefined)).toEqual([])
@@ -66,6 +71,8 @@ test.each([
   ['unknown', byPool, '401', 'the filter of the identity pool `pool-1`'],
   ['forbidden', byPassword, '403', 'lets the user read subjects'],
   ['forbidden', byPool, '403', 'gives the identity pool `pool-1` a role'],
+  ['unknown', byKey, '401', 'does not know the API key `KEY1`: try again'],
+  ['forbidden', byKey, '403', 'gives the service account a role on subjects: `switchboard confluent setup`'],
 ] as const)('a client that is %s is told what to do about it (%#)', async (outcome, how, status, next) => {
   answer = outcome
   const checks = await check(how())

@@ -143,6 +143,7 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
   const secretReads: string[] = []
   const secretLooks: string[] = []
   const slotSecrets = new Map<string, SlotSecrets>()
+  const registryKeys = new Map<string, SlotSecrets>()
   const realAccess = createMemoryAccessStore()
   const leases = options.leases?.(realLeases) ?? realLeases
   const access = options.access?.(realAccess) ?? realAccess
@@ -168,6 +169,12 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
           : undefined
       },
     }),
+    registryKeys: {
+      read: async (cluster, principal, slot) => {
+        secretReads.push(`${cluster}/${principal} registry`)
+        return registryKeys.get(`${cluster}/${principal}`)?.[slot]
+      },
+    },
     queue: { send },
     telemetry,
   })
@@ -269,7 +276,9 @@ export const aSwitchboard = async (options: SwitchboardOptions = {}) => {
     credentials,
     /** What Secrets Manager holds, by `cluster/principal`. */
     slotSecrets,
-    /** In order: `cluster/principal`. */
+    /** The same, of schema registries. */
+    registryKeys,
+    /** In order: `cluster/principal`, and ` registry` for a key of that. */
     secretReads,
     secretLooks,
     directories,

@@ -7,6 +7,7 @@ import {
   type RegistrySecrets,
 } from '../../../shared/secrets/registry-secrets.ts'
 import { aCluster, aPolicy, now } from '../../fixtures/policies.ts'
+import { aCredential } from '../../fixtures/stored-credentials.ts'
 import { aSwitchboard, issuerUrl, tokenFor } from './a-switchboard.ts'
 
 type Grant = Policy['grants'][number]
@@ -139,6 +140,110 @@ describe('the registry of a cluster on Confluent Cloud', () => {
     })
     expect(decodeJwt(credential.token)).toMatchObject({ aud: `${issuerUrl}/clusters/analytics`, sub: 'sb.orders-api' })
     expect(asked).toEqual([])
+  })
+})
+
+describe('the registry of a cluster on Confluent Cloud that takes API keys', () => {
+  const { identityPools: _, ...withoutPools } = cloud
+  const byKeys: Policy['clusters'][string] = {
+    ...withoutPools,
+    ...{ auth: ['api-key'], environment: 'env-1', cloudKey: { secret: 'cloud' } },
+    serviceAccounts: { 'orders-api': 'sa-1', legacy: 'sa-2' },
+  }
+  const policyOf = (schemas: boolean): Policy => {
+    const policy = policyWith([grant({ schemas })])
+    return { ...policy, clusters: { ...policy.clusters, analytics: byKeys } }
+  }
+  const keyOf = (what: string, generation: number) => ({
+    a: { generation, username: `${what}-KEY-${generation}`, password: `${what} secret ${generation}` },
+  })
+  /** As rotate leaves it. */
+  const withKeys = async (schemas = true, generations = { ofCluster: 1, ofRegistry: 1 }) => {
+    const stack = await aReady(policyOf(schemas))
+    const rotate = async (generation: number, ofRegistry = generation) => {
+      for (const principal of ['orders-api', 'legacy']) {
+        const name = `analytics/${principal}`
+        const version = (await stack.credentials.read('analytics', principal))?.version ?? 0
+        const next = aCredential({ a: { generation } }, { principal, cluster: 'analytics' })
+        await stack.credentials.write(version, next, undefined)
+        stack.slotSecrets.set(name, keyOf('kafka', generation))
+        stack.registryKeys.set(name, keyOf('registry', ofRegistry))
+      }
+    }
+    await rotate(generations.ofCluster, generations.ofRegistry)
+    return { ...stack, rotate }
+  }
+
+  it('lets in with the key of the very slot that lets in to the cluster', async () => {
+    const { resolve, secretReads, asked, telemetry } = await withKeys()
+    const answer = await resolve({ produce: [reports] })
+    expect(connectionIn(answer)).toMatchObject({
+      credential: { kind: 'api-key', username: 'kafka-KEY-1', password: 'kafka secret 1', slot: 'a' },
+    })
+    expect(connectionIn(answer).schemaRegistry).toEqual({
+      url: 'https://psrc-1.eu-west-1.aws.confluent.cloud',
+      credential: { kind: 'basic', username: 'registry-KEY-1', password: 'registry secret 1' },
+    })
+    await resolve({ produce: [reports], client: { instance: 'pod-2' } })
+    expect(secretReads).toEqual(['analytics/orders-api', 'analytics/orders-api registry'])
+    expect(asked).toEqual([])
+    expect(telemetry.text()).not.toMatch(/(kafka|registry) secret/)
+  })
+
+  it('is nothing for a grant that does not say `schemas`, and its key is not read then', async () => {
+    const { resolve, secretReads } = await withKeys(false)
+    expect(connectionIn(await resolve({ produce: [reports] }))).not.toHaveProperty('schemaRegistry')
+    expect(secretReads).toEqual(['analytics/orders-api'])
+  })
+
+  it.each([
+    ['is of another generation', 2, 'is that of generation 1'],
+    ['is not there', undefined, 'is gone'],
+  ])('hands out nothing while its key %s', async (_name, generation, reason) => {
+    const { resolve, telemetry, leases, registryKeys } = await withKeys(true, { ofCluster: 2, ofRegistry: 1 })
+    if (generation === undefined) registryKeys.clear()
+    const { status, body } = await resolve({ produce: [reports] })
+    expect([status, body.code, body.retryable]).toEqual([503, 'credential_not_ready', true])
+    expect(JSON.stringify(body)).not.toContain('secret')
+    expect(telemetry.text()).toContain(
+      `the secret of slot \`a\`, generation 2, of \`orders-api\` at the schema registry of \`analytics\` ${reason}`,
+    )
+    expect(await leases.list('orders-api', now)).toEqual([])
+  })
+
+  it('has the next key together with the next one of the cluster', async () => {
+    const { resolve, rotate, setTime } = await withKeys()
+    const asking = { produce: [reports], client: { instance: 'pod-1' } }
+    const first = await resolve(asking)
+    const { lease } = first.body as { lease: { id: string } }
+    const renew = () =>
+      resolve({ ...asking, lease: lease.id }, { headers: { 'if-none-match': first.headers.etag ?? '' } })
+    setTime(60)
+    expect((await renew()).status).toBe(304)
+    await rotate(2)
+    setTime(120)
+    expect(connectionIn(await renew())).toMatchObject({
+      credential: { username: 'kafka-KEY-2' },
+      schemaRegistry: { credential: { username: 'registry-KEY-2', password: 'registry secret 2' } },
+    })
+  })
+
+  it('is in the files of clients as any that takes a password', async () => {
+    const { file, secretReads } = await withKeys()
+    const basic = `Basic ${Buffer.from('legacy:s3cret').toString('base64')}`
+    const { text } = await file('text/x-java-properties', 'cluster=analytics', basic)
+    expect(text).toContain('\nbasic.auth.credentials.source=USER_INFO\n')
+    expect(text).toContain('\nbasic.auth.user.info=registry-KEY-1:registry secret 1\n')
+    const librdkafka = 'application/vnd.librdkafka+json'
+    const ofRegistry = await file(librdkafka, 'role=schema-registry&cluster=analytics', basic)
+    expect(JSON.parse(ofRegistry.text)).toEqual({
+      url: 'https://psrc-1.eu-west-1.aws.confluent.cloud',
+      'basic.auth.user.info': 'registry-KEY-1:registry secret 1',
+    })
+    secretReads.length = 0
+    const { text: ofKafka } = await (await withKeys()).file(librdkafka, 'cluster=analytics', basic)
+    expect(ofKafka).not.toContain('registry')
+    expect(secretReads).toEqual([])
   })
 })
 
