@@ -321,7 +321,7 @@ export const createResolve = (deps: ResolveDeps): Resolve => {
         await Promise.all(
           offers
             .filter(({ cluster }) => withRegistryKeys.includes(cluster))
-            .map(async (offer) => [offer.cluster, await storedCredentials.registryLoginOf(offer)] as const),
+            .map(async (offer) => [offer.cluster, await storedCredentials.registryLoginOf(offer, now)] as const),
         ),
       )
       const registryLoginOf = (cluster: string): RegistryLogin | undefined =>

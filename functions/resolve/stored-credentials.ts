@@ -3,7 +3,7 @@ import { SwitchboardError } from '../../shared/domain/errors.ts'
 import { type ChosenSlot, chooseSlots, type HeldSlot, type LeaseSlots } from '../../shared/domain/lease-slots.ts'
 import { rotationContext } from '../../shared/domain/provider-clock.ts'
 import type { RegistryLogin } from '../../shared/domain/registry-login.ts'
-import { type Credential, newCredential, type SlotName, slotToHandOut } from '../../shared/domain/rotation.ts'
+import { type Credential, doubted, newCredential, type SlotName, slotToHandOut } from '../../shared/domain/rotation.ts'
 import type { StoredLogin } from '../../shared/http/client-file.ts'
 import type { SecretReference, SlotSecretStore } from '../../shared/secrets/slot-secrets.ts'
 import type { CredentialStore, SlotCheck } from '../../shared/store/credential-store.ts'
@@ -54,10 +54,11 @@ export type StoredCredentials = {
    */
   readonly secretOf: (offer: SlotOffer) => Promise<StoredLogin>
   /**
-   * What it logs in with at the schema registry that the slot has an API key of; as `secretOf`.
+   * What it logs in with at the schema registry that the slot has an API key of; as `secretOf`. A slot that was made before
+   * the policy named the registry has none, and then rotate is asked to look at it.
    * @throws as `secretOf`
    */
-  readonly registryLoginOf: (offer: SlotOffer) => Promise<RegistryLogin>
+  readonly registryLoginOf: (offer: SlotOffer, now: Date) => Promise<RegistryLogin>
   /**
    * Where the caller reads that itself.
    * @throws as `secretOf`
@@ -144,10 +145,19 @@ export const createStoredCredentials = ({
     await queue.send({ kind: 'credential', cluster, principal })
   }
 
+  const doubt = async ({ cluster, credential: { principal }, newest }: SlotOffer, now: Date): Promise<void> => {
+    const stored = await credentials.read(cluster, principal)
+    const isSame = stored?.credential.slots[newest.slot].generation === newest.generation
+    const changed = isSame ? doubted(stored.credential, newest.slot) : undefined
+    if (stored !== undefined && changed !== undefined) await credentials.write(stored.version, changed, now)
+    await ask(cluster, principal, now)
+  }
+
   const loginOf = async (
     at: 'cluster' | 'registry',
     { read: readSlot }: Pick<SlotSecretStore, 'read'>,
     offer: SlotOffer,
+    onAbsent = async (): Promise<void> => {},
   ): Promise<RegistryLogin> => {
     const { cluster, credential, newest } = offer
     const { principal } = credential
@@ -156,11 +166,13 @@ export const createStoredCredentials = ({
     const held = secrets.get(key)
     if (held !== undefined) return held
     const saved = await readSlot(cluster, principal, slot)
-    if (saved === undefined || saved.generation !== generation)
+    if (saved === undefined || saved.generation !== generation) {
+      await onAbsent()
       throw notReady(
         `the secret of slot \`${slot}\`, generation ${generation}, of \`${principal}\` ${at === 'cluster' ? 'on' : 'at the schema registry of'} \`${cluster}\` is ${saved === undefined ? 'gone' : `that of generation ${saved.generation}`}`,
         2,
       )
+    }
     const { username, password } = saved
     makeRoom(secrets, maximumSecrets)
     const login = { username, password }
@@ -194,7 +206,7 @@ export const createStoredCredentials = ({
 
     secretOf: async (offer) => ({ kind: offer.kind, ...(await loginOf('cluster', secretsOf(offer.provider), offer)) }),
 
-    registryLoginOf: (offer) => loginOf('registry', registryKeys, offer),
+    registryLoginOf: (offer, now) => loginOf('registry', registryKeys, offer, () => doubt(offer, now)),
 
     referenceOf: async (offer) => {
       const { cluster, credential, newest } = offer

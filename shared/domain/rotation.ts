@@ -379,5 +379,16 @@ export const fail = (
 /** Nobody may have it any more, from the next step on. */
 export const revoked = (credential: Credential): Credential => ({ ...credential, wanted: false, failures: undefined })
 
+/**
+ * Who was handed a slot found something of it missing: it is proven at the next step.
+ * @returns undefined where that is so anyway, or is nothing that a proof would change
+ */
+export const doubted = (credential: Credential, name: SlotName): Credential | undefined => {
+  const slot = credential.slots[name]
+  const never = new Date(0)
+  const isProven = slotToHandOut(credential) === name && slot.checkedAt > never && credential.claim === undefined
+  return isProven ? { ...credential, slots: { ...credential.slots, [name]: { ...slot, checkedAt: never } } } : undefined
+}
+
 /** It is wanted again; what was taken away meanwhile is made anew. */
 export const restored = (credential: Credential): Credential => ({ ...credential, wanted: true, failures: undefined })

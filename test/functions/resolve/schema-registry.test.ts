@@ -1,6 +1,8 @@
 import { decodeJwt } from 'jose'
 import { describe, expect, it } from 'vitest'
 import type { Policy } from '../../../shared/domain/policy.ts'
+import { rotationContext } from '../../../shared/domain/provider-clock.ts'
+import { nextStep } from '../../../shared/domain/rotation.ts'
 import {
   type RegistrySecret,
   RegistrySecretError,
@@ -209,6 +211,22 @@ describe('the registry of a cluster on Confluent Cloud that takes API keys', () 
       `the secret of slot \`a\`, generation 2, of \`orders-api\` at the schema registry of \`analytics\` ${reason}`,
     )
     expect(await leases.list('orders-api', now)).toEqual([])
+  })
+
+  it('has rotate look at a slot without its key, which was made before the policy named the registry', async () => {
+    const { resolve, registryKeys, credentials, messages } = await withKeys()
+    registryKeys.clear()
+    messages.length = 0
+    const look = async () => {
+      await resolve({ produce: [reports] })
+      const stored = await credentials.read('analytics', 'orders-api')
+      return stored && [stored.version, nextStep(stored.credential, rotationContext(stored.credential, undefined, now))]
+    }
+    const found = [2, { kind: 'probe', slot: 'a', unlessLeased: false }]
+    expect(await look()).toEqual(found)
+    expect(messages).toEqual([{ kind: 'credential', cluster: 'analytics', principal: 'orders-api' }])
+    // once is enough
+    expect(await look()).toEqual(found)
   })
 
   it('has the next key together with the next one of the cluster', async () => {

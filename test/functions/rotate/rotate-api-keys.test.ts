@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { confluentSecretName, registryKeySecretName } from '../../../shared/domain/confluent-secret-name.ts'
 import type { Policy } from '../../../shared/domain/policy.ts'
-import { type SlotName, slotNames } from '../../../shared/domain/rotation.ts'
+import { doubted, type SlotName, slotNames } from '../../../shared/domain/rotation.ts'
 import { createConfluentSlotSecrets } from '../../../shared/secrets/confluent-slot-secrets.ts'
 import { type LoopbackSecrets, startSecrets } from '../../fixtures/loopback-secrets.ts'
 import { aCluster, revoked } from '../../fixtures/policies.ts'
@@ -267,12 +267,23 @@ describe('an API key of the schema registry', () => {
     expectNoOrphan()
   })
 
-  it('comes with the next slot where the policy names a registry from now on, and that comes at the next look', async () => {
+  const askForIt = async (): Promise<void> => {
+    const stored = await world.credentials.read('main', 'billing')
+    const changed = stored && doubted(stored.credential, 'a')
+    if (stored === undefined || changed === undefined) throw new Error('expected a slot that is handed out')
+    await world.credentials.write(stored.version, changed, world.clock())
+  }
+
+  it.each([
+    ['within the hour', 1.1 * hour, async () => {}],
+    ['soon when somebody asks for it', aWhile, askForIt],
+  ])('comes with the next slot where the policy names a registry from now on, %s', async (_, seconds, ask) => {
     await settled()
     schemaRegistry = keyRegistry
     await world.setPolicy(policyOf())
+    await ask()
 
-    await world.sweepFor(1.1 * hour, aWorker())
+    await world.sweepFor(seconds, aWorker())
 
     expect(works('b')).toBe(true)
     expectNoOrphan()
