@@ -111,6 +111,23 @@ describe('the schema registry of a cluster', () => {
     )
   })
 
+  test.each([
+    [['jwt' as const], 'jwt'],
+    [['jwt' as const, 'api-key' as const], 'jwt'],
+    [['api-key' as const], 'api-key'],
+  ])('of Confluent Cloud takes what its cluster takes, tokens before API keys: %j', (auth, kind) => {
+    const { url } = registry
+    const main = aCluster({ provider: 'confluent', id: 'lkc-1', auth, schemaRegistry: { url, id: 'lsrc-1' } })
+    const directory = aDirectory({
+      clusters: { main: { ...main, identityPools: { p: 'pool-1' }, serviceAccounts: { p: 'sa-1' } } },
+      grants: [{ principals: ['p'], produce: ['kafka://acme/**'], schemas: true }],
+    })
+    const context = { directory, denied: [], now, jitter: 0.5 }
+    const explained = explain(aPrincipal('p'), anIntent({ produce: [channel] }), context, 'operator')
+    expect(explained.clusters[0]?.schemaRegistry).toEqual({ url, credential: kind, grant: 0 })
+    expect(renderExplanation(explained)).toContain(`    schema registry ${url} by grants[0], ${kind}`)
+  })
+
   test('that no grant gives is shown to operators alone', () => {
     expect(explainedAs('caller', false).clusters[0]).not.toHaveProperty('schemaRegistry')
     expect(renderExplanation(explainedAs('operator', false))).toContain(

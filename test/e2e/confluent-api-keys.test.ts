@@ -9,10 +9,12 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { SchemaRegistryClient } from '@confluentinc/schemaregistry'
 import { Producer } from '@platformatic/kafka'
 import { type Connection, keepClient, type Lease, openLease } from '@switchboard-kafka/client'
 import { kafkajs } from '@switchboard-kafka/client/kafkajs'
 import { platformatic } from '@switchboard-kafka/client/platformatic'
+import { schemaRegistry } from '@switchboard-kafka/client/schemaregistry'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { parseDocument } from 'yaml'
@@ -69,6 +71,9 @@ const stock = 'legacy-billing'
 const channel = 'kafka://cloud.acme.com/reports/daily'
 const topic = 'reports.daily'
 const hidden = 'orders.created'
+const registry = { url: confluent.registryUrl, id: confluentIds.registry }
+const subject = `reports.keys-${run}-value`
+const schema = JSON.stringify({ type: 'record', name: 'Report', fields: [{ name: 'id', type: 'string' }] })
 
 const readText = async (id: string, versionId?: string): Promise<string> =>
   (await secrets.send(new GetSecretValueCommand({ SecretId: id, VersionId: versionId }))).SecretString ?? ''
@@ -89,10 +94,12 @@ const simulate = async (what: 'faults' | 'propagation', value: unknown): Promise
   expect(ok).toBe(true)
 }
 
+/** The principal may use the schema registry of the cluster and the stock client may not. */
 const writePolicy = (
   made: ConfluentSetup | undefined,
   granted: readonly string[],
   changes: Readonly<Record<string, unknown>> = {},
+  schemas: 'of keys' | 'none' = 'of keys',
 ): string => {
   const policy = parseDocument(readFileSync(state.policyFile, 'utf8'))
   policy.setIn(['clusters', 'confluent'], {
@@ -105,6 +112,7 @@ const writePolicy = (
     admin: { secret: confluent.secrets.kafka },
     cloudKey: { secret: confluent.secrets.cloud },
     ...(made && { serviceAccounts: made.serviceAccounts }),
+    ...(schemas === 'of keys' && { schemaRegistry: registry }),
     rotation: {
       every: '6s',
       clock: {
@@ -124,12 +132,13 @@ const writePolicy = (
     cluster: 'confluent',
     topic: 'reports.{name}',
   })
-  if (granted.length > 0)
+  for (const name of granted)
     policy.addIn(['grants'], {
-      principals: [...granted],
+      principals: [name],
       produce: ['kafka://cloud.acme.com/reports/**'],
       // a slot drains for as long as leases can be
       maxLease: '3s',
+      schemas: name === principal && schemas === 'of keys',
     })
   const file = join(folder, 'policy.yaml')
   writeFileSync(file, policy.toString({ lineWidth: 0 }), { mode: 0o600 })
@@ -151,9 +160,9 @@ const cloudApi = async () => {
   return createManagementApi({ fetch, url: confluent.url, key: { key, secret }, wait: delay })
 }
 
-const keysOf = async (name: string): Promise<readonly string[]> => {
+const keysOf = async (name: string, resource?: string): Promise<readonly string[]> => {
   const found = await (await cloudApi()).list(
-    `/iam/v2/api-keys?spec.owner=${made.serviceAccounts[name]}`,
+    `/iam/v2/api-keys?spec.owner=${made.serviceAccounts[name]}${resource === undefined ? '' : `&spec.resource=${resource}`}`,
     z.object({ id: z.string() }),
   )
   return found.map(({ id }) => id)
@@ -212,6 +221,23 @@ const write = async (connection: Connection, to = topic): Promise<string | undef
   }
 }
 
+type Login = { readonly username: string; readonly password: string }
+
+/** What the schema registry answers to who shows this login. */
+const askRegistry = async ({ username, password }: Login): Promise<number> => {
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+  return (await fetch(`${confluent.registryUrl}/subjects`, { headers: { authorization } })).status
+}
+
+/** The API key of the registry that the lease has now. */
+const registryLogin = (): Login => {
+  const found = lease.connection().schemaRegistry
+  if (found?.credential.kind !== 'basic') throw new Error('expected an API key of the registry')
+  return { username: found.credential.username, password: found.password() }
+}
+
+const registryClient = () => SchemaRegistryClient.newClient({ ...schemaRegistry(lease.connection()), maxRetries: 0 })
+
 const all = [principal, stock]
 let made: ConfluentSetup
 let lease: Lease
@@ -268,6 +294,24 @@ describe('API keys of Confluent Cloud', () => {
     expect((await slotSecrets.read('confluent', principal, slot))?.username).toBeDefined()
   })
 
+  test('come with one of the schema registry, for whom a grant says so', async () => {
+    const client = registryClient()
+    const id = await client.register(subject, { schemaType: 'AVRO', schema }, false)
+    expect(await client.getBySubjectAndId(subject, id)).toMatchObject({ schema })
+    const { credential } = lease.connection()
+    if (!('slot' in credential)) throw new Error('expected a stored credential')
+    const ofCluster = await slotSecrets.read('confluent', principal, credential.slot === 'a' ? 'a' : 'b')
+    expect(ofCluster && (await askRegistry(ofCluster))).toBe(401)
+
+    const java = await askForFile(state, {
+      accept: javaFile,
+      authorization: basic(state.clients[stock] ?? ''),
+      intent: { produce: [channel] },
+    })
+    expect(java).toContain('PlainLoginModule')
+    expect(java).not.toContain('schema.registry.url')
+  }, 60_000)
+
   const savedKeys = async (): Promise<readonly (string | undefined)[]> =>
     Promise.all(
       (['a', 'b'] as const).map(async (slot) => (await slotSecrets.read('confluent', principal, slot))?.username),
@@ -300,11 +344,12 @@ describe('API keys of Confluent Cloud', () => {
     const saved = new Set<string | undefined>()
     const orphans = () => [...seen].filter((id) => !saved.has(id))
     const first = await generations()
+    const [client, before] = [registryClient(), registryLogin()]
     try {
       // the key is made and whoever made it never learns its secret
       await simulate('faults', [{ kind: 'answer-lost', where: 'POST /iam/v2/api-keys', calls: 2 }])
       await sweepUntil(async () => {
-        for (const id of await keysOf(principal)) seen.add(id)
+        for (const id of await keysOf(principal, confluentIds.kafka)) seen.add(id)
         for (const id of await savedKeys()) saved.add(id)
         expect(await generations()).toBeGreaterThan(first + 1)
       })
@@ -319,6 +364,11 @@ describe('API keys of Confluent Cloud', () => {
     expect(orphans()).not.toEqual([])
     const there = await keysOf(principal)
     expect(orphans().filter((id) => there.includes(id))).toEqual([])
+    // its key of the registry was replaced with it, and the client has never been told
+    expect(await client.getAllSubjects()).toContain(subject)
+    expect(registryLogin().username).not.toBe(before.username)
+    expect(there).not.toContain(before.username)
+    await expect.poll(() => askRegistry(before), { timeout: 30_000 }).toBe(401)
   })
 
   test('that somebody deletes are replaced at once', async () => {
@@ -386,7 +436,9 @@ describe('API keys of Confluent Cloud', () => {
   })
 
   test('can be handed out as references, which the SDK reads', async () => {
-    await command(['apply', writePolicy(made, all, { credential: 'reference', rotation: {} })])
+    // keys of a registry have no reference; what is left of them goes with their slots
+    const file = writePolicy(made, all, { credential: 'reference', rotation: {} }, 'none')
+    await command(['apply', file])
     await vi.waitFor(
       async () => {
         const held = await open(({ arn, versionId }) => readText(arn, versionId))

@@ -86,6 +86,62 @@ export const apiKeyMutations: readonly Mutation[] = [
     tests: [...keyTests, ...machineTests],
   },
   {
+    name: 'API keys: a revocation leaves the key of the schema registry',
+    edits: [
+      {
+        file: backend,
+        find: 'for (const id of await registryKeys.made(place, user)) await registryKeys.remove(id)',
+        replace: 'await registryKeys.made(place, user)',
+      },
+    ],
+    tests: [...keyTests, ...machineTests],
+  },
+  {
+    name: 'API keys: a key of the schema registry that somebody deleted is thought to be there',
+    edits: [
+      { file: backend, find: '(await registryKeys.isThere(registry.username))', replace: 'registryKeys !== keys' },
+    ],
+    tests: keyTests,
+  },
+  {
+    name: 'API keys: a schema registry that answers 401 to everybody keeps them from the cluster',
+    edits: [
+      {
+        file: backend,
+        find: "outcome === 'refused' && (await registryKeys.isThere(login.username)) ? 'unreachable' : outcome",
+        replace: 'outcome',
+      },
+    ],
+    tests: keyTests,
+  },
+  {
+    name: 'API keys: a key is handed out before the schema registry takes the other',
+    edits: [
+      {
+        file: backend,
+        find: 'new Map([...outcomes, ...atRegistry])',
+        replace: 'new Map([...outcomes, ...atRegistry, ...outcomes])',
+      },
+    ],
+    tests: keyTests,
+  },
+  {
+    name: 'API keys: a slot without its key of the schema registry counts as whole',
+    edits: [
+      {
+        file: slotSecrets,
+        find: 'other?.generation === found.generation ? withRegistry(found, other) : undefined',
+        replace: 'other === undefined ? found : withRegistry(found, other)',
+      },
+    ],
+    tests: [...secretTests, ...machineTests],
+  },
+  {
+    name: 'API keys: the secret of the schema registry stays when its slot goes',
+    edits: [{ file: slotSecrets, find: '      await registry.removeSlot(credential, slot)\n', replace: '' }],
+    tests: secretTests,
+  },
+  {
     name: 'API keys: a service account keeps its rights on a cluster that takes tokens alone',
     edits: [
       {

@@ -49,6 +49,61 @@ export const registryMutations: readonly Mutation[] = [
     tests: ruleTests,
   },
   {
+    name: 'an API key of a schema registry for everybody who has one of the cluster',
+    edits: [
+      {
+        file: 'functions/resolve/resolve.ts',
+        find: '.filter(({ cluster }) => withRegistryKeys.includes(cluster))',
+        replace: '.filter(() => withRegistryKeys !== undefined)',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'an API key of a schema registry of whatever generation',
+    edits: [
+      {
+        file: 'functions/resolve/stored-credentials.ts',
+        find: 'saved === undefined || saved.generation !== generation',
+        replace: 'saved === undefined',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'a slot without an API key of the schema registry is left to itself',
+    edits: [
+      {
+        file: 'functions/resolve/stored-credentials.ts',
+        find: '      await onAbsent()\n',
+        replace: '      void onAbsent\n',
+      },
+    ],
+    tests: ruleTests,
+  },
+  {
+    name: 'no role at the schema registry for service accounts',
+    edits: [
+      {
+        file: 'cli/confluent.ts',
+        find: "registry.kind === 'jwt' ? identityPools : serviceAccounts",
+        replace: 'identityPools ?? serviceAccounts',
+      },
+    ],
+    tests: poolTests,
+  },
+  {
+    name: 'the SDK asks a schema registry as the user that its client began with',
+    edits: [
+      {
+        file: 'sdk/js/src/lib/connection.ts',
+        find: "now.kind === 'basic' ? now.username : first.username",
+        replace: "now.kind === 'basic' ? first.username : first.username",
+      },
+    ],
+    tests: sdkTests,
+  },
+  {
     name: 'a password of a schema registry is kept for as long as the function lives',
     edits: [
       { file: 'shared/secrets/registry-secrets.ts', find: '&& age < holdsMs', replace: '&& age < holdsMs * 1_000' },
