@@ -199,7 +199,7 @@ describe('the API key of a slot at the schema registry', () => {
     expect(ids()).toEqual(others)
   })
 
-  it('is none of the keys of clusters that Confluent counts', async () => {
+  it('is none of the keys of clusters, for which there is a quota', async () => {
     cloud.apiKeys.setLimit(1)
     await makePair()
     expect((await cloud.backend().look(['sb.billing@b'])).get('sb.billing@b')).toMatchObject({

@@ -28,6 +28,7 @@ import { cleanEnvironment } from '../../local/processes.ts'
 import { readStackState } from '../../local/state.ts'
 import { createManagementApi } from '../../shared/clusters/confluent/management-api.ts'
 import { createAclAdmin } from '../../shared/clusters/kafka/acl-admin.ts'
+import { tryLogins } from '../../shared/clusters/kafka/try-logins.ts'
 import { compileDirectory } from '../../shared/domain/directory.ts'
 import { policySchema } from '../../shared/domain/policy.ts'
 import { createConfluentSlotSecretReader } from '../../shared/secrets/confluent-slot-secrets.ts'
@@ -168,10 +169,15 @@ const keysOf = async (name: string, resource?: string): Promise<readonly string[
   return found.map(({ id }) => id)
 }
 
-const aclsOf = async (users: readonly string[]) => {
+const clusterInPolicy = () => {
   const policy = policySchema.parse(parseDocument(readFileSync(writePolicy(made, []), 'utf8')).toJS())
   const cluster = compileDirectory(policy, '').directory.clusters.get('confluent')
   if (cluster === undefined) throw new Error('expected the cluster of the policy')
+  return cluster
+}
+
+const aclsOf = async (users: readonly string[]) => {
+  const cluster = clusterInPolicy()
   const { apiKey, apiSecret } = await readKey(confluent.secrets.kafka)
   const admin = createAclAdmin(cluster, { username: apiKey, password: apiSecret, mechanism: 'PLAIN' })
   try {
@@ -302,6 +308,8 @@ describe('API keys of Confluent Cloud', () => {
     if (!('slot' in credential)) throw new Error('expected a stored credential')
     const ofCluster = await slotSecrets.read('confluent', principal, credential.slot === 'a' ? 'a' : 'b')
     expect(ofCluster && (await askRegistry(ofCluster))).toBe(401)
+    const atCluster = await tryLogins(clusterInPolicy(), [{ name: principal, ...registryLogin() }], 'PLAIN')
+    expect(atCluster.get(principal)).toEqual({ outcome: 'refused' })
 
     const java = await askForFile(state, {
       accept: javaFile,
