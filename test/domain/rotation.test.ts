@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   type Credential,
   claimed,
+  doubted,
   drainsTooLong,
   fail,
   isStuck,
@@ -192,6 +193,26 @@ describe('what somebody did by hand', () => {
     expect(slotToHandOut(credential)).toBeUndefined()
     expect(mayKeep(credential, 'a')).toBe(true)
     expect(stepAt(credential, 3630)).toBe('begin b')
+  })
+})
+
+describe('a slot that somebody doubts', () => {
+  it('is proven at once, and then in its time again', () => {
+    const before = active()
+    expect(stepAt(before, 60)).toBe('wait 3630')
+    const changed = doubted(before, 'a') ?? before
+    expect(stepAt(changed, 60)).toBe('probe a')
+    expect(stepAt(take(changed, at(60), 'works'), 61)).toBe('wait 3660')
+  })
+
+  it('is not doubted twice, nor while somebody works on it, nor when it is not handed out', () => {
+    const before = active()
+    const changed = doubted(before, 'a') ?? before
+    expect(doubted(changed, 'a')).toBeUndefined()
+    expect(doubted(claimed(before, 'worker-1', at(60)), 'a')).toBeUndefined()
+    expect(doubted(before, 'b')).toBeUndefined()
+    expect(doubted(take(changed, at(60), 'lost'), 'a')).toBeUndefined()
+    expect(doubted(revoked(before), 'a')).toBeUndefined()
   })
 })
 
