@@ -55,7 +55,7 @@ const aWorker = (life = aLife()) => {
   const keys = { ofCluster: endsDuring(ofCluster), ofRegistry: endsDuring(ofRegistry), hasRegistry }
   return world.aWorker(life, {
     secretsOf: () => during(life, createConfluentSlotSecrets(aws.client, 'prod', 'the-key', keys)),
-    openBackend: async () => during(life, cloud.backend()),
+    openBackend: async () => during(life, cloud.backend('prod', keys)),
   })
 }
 
