@@ -133,7 +133,7 @@ describe("librdkafka's own login, with the object alone", () => {
     await librdkafka.ask({ ask: 'keep', settings: renderLibrdkafka(settings, bySecret()) })
     await vi.waitFor(
       () => expect(asked).toContainEqual({ url: '/v1/token?instance=pod-1', authorization: basic, form: secretForm }),
-      { timeout: 20_000 },
+      { timeout: 60_000 },
     )
   })
 
@@ -149,7 +149,7 @@ describe("librdkafka's own login, with the object alone", () => {
           authorization: undefined,
           form: assertionForm(assertion),
         }),
-      { timeout: 20_000 },
+      { timeout: 60_000 },
     )
   })
 })

@@ -76,7 +76,7 @@ beforeAll(async () => {
       expect(parts.acls?.filter(({ principal }) => principal === `User:${mine}`)).toHaveLength(2)
       expect(parts.topics?.filter(({ name }) => name.startsWith(mine))).toHaveLength(3)
     },
-    { timeout: 30_000, interval: 200 },
+    { timeout: 60_000, interval: 200 },
   )
 })
 

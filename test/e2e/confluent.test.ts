@@ -146,7 +146,7 @@ afterAll(async () => {
   await command(['apply', writePolicy(made, [])])
   const pools = Object.values(made.identityPools)
   const nothing = Object.fromEntries(pools.map((pool) => [pool, []]))
-  await vi.waitFor(async () => expect(await aclsOf(pools)).toEqual(nothing), { timeout: 20_000, interval: 500 })
+  await vi.waitFor(async () => expect(await aclsOf(pools)).toEqual(nothing), { timeout: 60_000, interval: 500 })
   await command(['apply', state.policyFile])
   rmSync(folder, { recursive: true })
 })
@@ -244,7 +244,7 @@ describe('Confluent Cloud', () => {
     await command(['revoke', neighbour, '--cluster', 'confluent'])
     expect(await count()).toBe(0)
     await command(['restore', neighbour, '--cluster', 'confluent'])
-    await vi.waitFor(async () => expect(await count()).toBe(before), { timeout: 20_000, interval: 500 })
+    await vi.waitFor(async () => expect(await count()).toBe(before), { timeout: 60_000, interval: 500 })
   })
 
   test('lets the clients of the SDK go on for longer than their tokens live', async () => {

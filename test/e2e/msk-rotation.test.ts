@@ -138,7 +138,7 @@ const sweepUntil = async <T>(check: () => Promise<T>, wanted: T): Promise<void> 
       await queue.send({ kind: 'sweep' })
       expect(await check()).toEqual(wanted)
     },
-    { timeout: 45_000, interval: 300 },
+    { timeout: 60_000, interval: 300 },
   )
 }
 
@@ -194,7 +194,7 @@ beforeAll(async () => {
       for (const { username } of strangers)
         expect(await canLogIn({ bootstrap, username, password: 'of a stranger' })).toBe(true)
     },
-    { timeout: 15_000, interval: 200 },
+    { timeout: 60_000, interval: 200 },
   )
   before = { associated: await associated(), users: await allUsers() }
 })
@@ -214,7 +214,7 @@ afterAll(async () => {
   await vi.waitFor(
     async () => expect(await users.describe(strangers.map(({ username }) => username))).toEqual(new Map()),
     {
-      timeout: 15_000,
+      timeout: 60_000,
       interval: 200,
     },
   )

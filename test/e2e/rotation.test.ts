@@ -122,7 +122,7 @@ afterAll(async () => {
   await apply(state.policyFile)
   const ours = [...usersOf(principal), ...usersOf(neighbour)]
   await vi.waitFor(async () => expect(await users.describe(ours)).toEqual(new Map()), {
-    timeout: 30_000,
+    timeout: 60_000,
     interval: 500,
   })
   await users.close()
